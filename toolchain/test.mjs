@@ -1,0 +1,86 @@
+// @ts-check
+/**
+ * What `npm test` runs when set-up is done: the static checks, then vitest, and at the end one line `N passed, N
+ * failed` over both, each static check counting as one. Arguments go to vitest (`npm test -- --project unit`).
+ */
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { readIfPresent, removeTree } from "./lib/files.mjs";
+import { countTests, summaryLine } from "./test-summary.mjs";
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const ROOMS = ["infra", "provider", "pgbouncer", "app", "cli", "toolchain", "docs", "test", "bench"];
+
+/**
+ * In this order: the build generates the client that the type check needs and the bundle that tests look at.
+ * @type {[name: string, script: string, args: string[]][]}
+ */
+const CHECKS = [
+  ["application bundle", "app/build.mjs", []],
+  ["type check", "node_modules/typescript/bin/tsc", ["--noEmit", "-p", "."]],
+  ["Biome", "node_modules/@biomejs/biome/bin/biome", ["ci", "."]],
+  [
+    "import directions",
+    "node_modules/dependency-cruiser/bin/dependency-cruiser.mjs",
+    ["--config", ".dependency-cruiser.mjs", ...ROOMS.filter((room) => existsSync(join(ROOT, room)))],
+  ],
+];
+
+/**
+ * Runs a script of the checkout by the Node that runs us.
+ * @param {string} script
+ * @param {string[]} args
+ * @param {"inherit" | "pipe"} output
+ * @returns {Promise<{ code: number, output: string }>}
+ */
+function runScript(script, args, output) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [join(ROOT, script), ...args], {
+      cwd: ROOT,
+      stdio: ["ignore", output, output],
+    });
+    let text = "";
+    child.stdout?.on("data", (chunk) => {
+      text += chunk;
+    });
+    child.stderr?.on("data", (chunk) => {
+      text += chunk;
+    });
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code: code ?? 1, output: text }));
+  });
+}
+
+async function staticChecks() {
+  const results = [];
+  for (const [name, script, args] of CHECKS) {
+    const begin = performance.now();
+    const { code, output } = await runScript(script, args, "pipe");
+    const seconds = ((performance.now() - begin) / 1000).toFixed(1);
+    process.stdout.write(`${code === 0 ? "ok    " : "FAILED"} ${name} (${seconds} s)\n`);
+    if (code !== 0) process.stdout.write(`${output.trimEnd()}\n\n`);
+    results.push(code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 });
+  }
+  return results;
+}
+
+/** @param {string[]} args */
+async function vitest(args) {
+  const report = join(ROOT, ".poolkit", "vitest.json");
+  mkdirSync(dirname(report), { recursive: true });
+  removeTree(report); // a report of an earlier run must not count
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const { code } = await runScript(
+    "node_modules/vitest/vitest.mjs",
+    ["run", ...reporters, ...args],
+    "inherit",
+  );
+  const text = readIfPresent(report);
+  return countTests(text === undefined ? undefined : JSON.parse(text), code);
+}
+
+const counts = [...(await staticChecks()), await vitest(process.argv.slice(2))];
+process.stdout.write(`\n${summaryLine(counts)}\n`);
+process.exitCode = counts.some(({ failed }) => failed > 0) ? 1 : 0;
