@@ -1,0 +1,150 @@
+import { buffer } from "node:stream/consumers";
+import type Docker from "dockerode";
+import { messageOf, UserError } from "../model/errors.ts";
+import { hasStatus } from "./containers.ts";
+
+/** Content and time of a file in a volume. */
+export interface VolumeFile {
+  readonly content: string;
+  /** Seconds since 1970. */
+  readonly modifiedSeconds: number;
+}
+
+/** Where the files are and who may read them. */
+export interface FilesPlace {
+  readonly volumeName: string;
+  /** Preferred image of the helper container; any other one of the engine does as well. */
+  readonly image: string;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+const folder = "poolkit-files";
+
+/** The files in the volume by name, or undefined when there is no such volume. */
+export async function readVolume(
+  docker: Docker,
+  place: FilesPlace,
+): Promise<Map<string, VolumeFile> | undefined> {
+  if (!(await volumeExists(docker, place.volumeName))) return undefined;
+  return withHelper(docker, place, async (helper) => {
+    const archive = await buffer(await helper.getArchive({ path: `/${folder}/.` }));
+    return unpack(archive);
+  });
+}
+
+/**
+ * Writes files (mode 0400, owner as told) into the volume; others in it stay. Each file is whole or absent: the engine
+ * removes the old one and creates the new one. The time of modification always grows, because PgBouncer decides by it
+ * whether to read its user list again.
+ * @throws UserError when the volume does not exist
+ */
+export async function writeVolume(
+  docker: Docker,
+  place: FilesPlace,
+  files: Readonly<Record<string, string>>,
+): Promise<void> {
+  if (!(await volumeExists(docker, place.volumeName))) {
+    throw new UserError(
+      `volumeName: the engine has no volume ${place.volumeName}; run \`pulumi up --refresh\``,
+    );
+  }
+  await withHelper(docker, place, async (helper) => {
+    const present = unpack(await buffer(await helper.getArchive({ path: `/${folder}/.` })));
+    const newest = Math.max(0, ...[...(await present).values()].map((file) => file.modifiedSeconds));
+    const modifiedSeconds = Math.max(Math.floor(Date.now() / 1000), newest + 1);
+    await helper.putArchive(await pack(place, files, modifiedSeconds), { path: `/${folder}` });
+  });
+}
+
+/**
+ * Runs `use` with a container that mounts the volume and is never started: the engine's archive calls work on it all
+ * the same, whatever the image holds. Its name is fixed per volume, so that one left by a killed run is found.
+ */
+async function withHelper<T>(
+  docker: Docker,
+  place: FilesPlace,
+  use: (helper: Docker.Container) => Promise<T>,
+): Promise<T> {
+  const helper = await createHelper(docker, place);
+  try {
+    return await use(helper);
+  } finally {
+    await helper.remove({ force: true });
+  }
+}
+
+async function createHelper(docker: Docker, place: FilesPlace): Promise<Docker.Container> {
+  const name = `${place.volumeName}-files`;
+  const options: Docker.ContainerCreateOptions = {
+    name,
+    Image: await helperImage(docker, place.image),
+    Cmd: ["never-started"],
+    Labels: { "poolkit.helper": place.volumeName },
+    HostConfig: { Binds: [`${place.volumeName}:/${folder}:nocopy`], NetworkMode: "none" },
+  };
+  try {
+    return await docker.createContainer(options);
+  } catch (error) {
+    if (!hasStatus(error, 409)) {
+      throw new UserError(
+        `cannot make a helper container for volume ${place.volumeName}: ${messageOf(error)}`,
+      );
+    }
+    await docker.getContainer(name).remove({ force: true });
+    return docker.createContainer(options);
+  }
+}
+
+/** The image asked for, or any other: it is never run, and a refresh must work after the image was removed. */
+async function helperImage(docker: Docker, preferred: string): Promise<string> {
+  try {
+    return (await docker.getImage(preferred).inspect()).Id;
+  } catch (error) {
+    if (!hasStatus(error, 404)) throw error;
+  }
+  const [any] = await docker.listImages();
+  if (any === undefined) {
+    throw new UserError(`image: the engine has no image ${preferred} and no other; pull or build one`);
+  }
+  return any.Id;
+}
+
+async function volumeExists(docker: Docker, name: string): Promise<boolean> {
+  try {
+    await docker.getVolume(name).inspect();
+    return true;
+  } catch (error) {
+    if (hasStatus(error, 404)) return false;
+    throw error;
+  }
+}
+
+async function pack(
+  { uid, gid }: FilesPlace,
+  files: Readonly<Record<string, string>>,
+  modifiedSeconds: number,
+): Promise<Buffer> {
+  const tar = await import("tar-stream");
+  const archive = tar.pack();
+  for (const [name, content] of Object.entries(files)) {
+    archive.entry({ name, uid, gid, mode: 0o400, mtime: new Date(modifiedSeconds * 1000) }, content);
+  }
+  archive.finalize();
+  return buffer(archive);
+}
+
+async function unpack(archive: Buffer): Promise<Map<string, VolumeFile>> {
+  const tar = await import("tar-stream");
+  const files = new Map<string, VolumeFile>();
+  const extract = tar.extract();
+  extract.end(archive);
+  for await (const entry of extract) {
+    const content = await buffer(entry);
+    const name = entry.header.name.replace(/^(\.|poolkit-files)?\//, "");
+    if (entry.header.type !== "file" || name.includes("/")) continue;
+    const modifiedSeconds = Math.floor((entry.header.mtime?.getTime() ?? 0) / 1000);
+    files.set(name, { content: content.toString("utf8"), modifiedSeconds });
+  }
+  return files;
+}

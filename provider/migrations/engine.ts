@@ -1,0 +1,111 @@
+import { readFile } from "node:fs/promises";
+import type { PrismaPg } from "@prisma/adapter-pg";
+import type { SchemaEngine } from "@prisma/schema-engine-wasm";
+import type { Connection } from "../sql/connect.ts";
+
+/** Prisma's schema engine on a database. */
+export interface MigrationEngine {
+  readonly engine: SchemaEngine;
+  /** Postgres' own words about the last script that failed. */
+  scriptError(): ScriptError | undefined;
+}
+
+/** A failed script. */
+export interface ScriptError {
+  readonly message: string;
+  /** 1-based offset in the script, when Postgres names one. */
+  readonly position: number | undefined;
+}
+
+/** Only the dialect matters to `applyMigrations`. */
+const datamodel = 'datasource db {\n  provider = "postgresql"\n}\n';
+
+/**
+ * Runs `use` with Prisma's schema engine (WebAssembly, no native binary) on one connection of its own, whose
+ * `search_path` is the schema.
+ */
+export async function withMigrationEngine<T>(
+  connection: Connection,
+  schema: string,
+  use: (engine: MigrationEngine) => Promise<T>,
+): Promise<T> {
+  const { PrismaPg: Adapter } = await import("@prisma/adapter-pg");
+  const { bindMigrationAwareSqlAdapterFactory } = await import("@prisma/driver-adapter-utils");
+  const { default: pg } = await import("pg");
+  const quotedSchema = pg.escapeIdentifier(schema).replaceAll(/([\\ ])/g, "\\$1");
+  const config = {
+    ...connection,
+    ssl: false,
+    // One connection: the engine's session lock and its statements must meet in one session.
+    max: 1,
+    application_name: "poolkit-migrations",
+    connectionTimeoutMillis: 10_000,
+    options: `-c search_path=${quotedSchema}`,
+  };
+  let lastError: ScriptError | undefined;
+  const factory = new Adapter(config, { schema });
+  const connect = factory.connect.bind(factory);
+  const adapters: PgAdapter[] = [];
+  factory.connect = async () => {
+    const adapter = wholeScripts(await connect(), (error) => {
+      lastError = error;
+    });
+    adapters.push(adapter);
+    return adapter;
+  };
+  const { SchemaEngine: Engine } = await loadEngine();
+  const engine = await Engine.new(
+    { datamodels: [["schema.prisma", datamodel]] },
+    () => {},
+    bindMigrationAwareSqlAdapterFactory(factory),
+  );
+  try {
+    return await use({ engine, scriptError: () => lastError });
+  } finally {
+    engine.free();
+    // The engine leaves its session open, and with it Prisma's own lock.
+    await Promise.all(adapters.map((adapter) => adapter.dispose()));
+  }
+}
+
+type PgAdapter = Awaited<ReturnType<PrismaPg["connect"]>>;
+
+/**
+ * Sends each script whole. The adapter would cut it at every semicolon, also inside functions and texts, and a failure
+ * in the middle would leave the first half behind; sent whole, Postgres runs it as one transaction.
+ */
+function wholeScripts(adapter: PgAdapter, onError: (error: ScriptError) => void): PgAdapter {
+  adapter.executeScript = async (script) => {
+    try {
+      await adapter.underlyingDriver().query(script);
+    } catch (error) {
+      const position = error instanceof Error && "position" in error ? Number(error.position) : undefined;
+      onError({ message: error instanceof Error ? error.message : String(error), position });
+      throw error;
+    }
+  };
+  return adapter;
+}
+
+type EngineModule = typeof import("@prisma/schema-engine-wasm/schema_engine_bg");
+let loaded: Promise<EngineModule> | undefined;
+
+/** Once per process: the glue code holds one instance, and an engine that is being freed still runs in it. */
+function loadEngine(): Promise<EngineModule> {
+  loaded ??= instantiate();
+  return loaded;
+}
+
+/** The package's own entry imports WebAssembly as a module, which Node.js does not do without a flag. */
+async function instantiate(): Promise<EngineModule> {
+  const glue = await import("@prisma/schema-engine-wasm/schema_engine_bg");
+  const file = new URL(
+    "./schema_engine_bg.wasm",
+    import.meta.resolve("@prisma/schema-engine-wasm/schema_engine_bg"),
+  );
+  const { instance } = await WebAssembly.instantiate(await readFile(file), { "./schema_engine_bg.js": glue });
+  glue.__wbg_set_wasm(instance.exports);
+  const start = instance.exports.__wbindgen_start;
+  if (typeof start === "function") start();
+  return glue;
+}

@@ -1,0 +1,41 @@
+import type { PlainMap } from "../protocol/secrets.ts";
+
+/**
+ * A failure that the person can do something about: its message says what, where, found, allowed, what to do.
+ * Shown without a stack.
+ */
+export class UserError extends Error {
+  override readonly name: string = "UserError";
+}
+
+/**
+ * The resource is there but not as wanted; `outputs` say how far it got. Pulumi keeps it in the state and the next
+ * `up` updates it.
+ */
+export class PartialFailure extends UserError {
+  readonly outputs: PlainMap;
+  constructor(message: string, outputs: PlainMap) {
+    super(message);
+    this.outputs = outputs;
+  }
+}
+
+/** A `PartialFailure` with all that Pulumi's state needs. */
+export class IncompleteResource extends UserError {
+  readonly id: string;
+  readonly inputs: PlainMap;
+  readonly state: PlainMap;
+  constructor(cause: PartialFailure, id: string, inputs: PlainMap) {
+    super(cause.message, { cause });
+    this.id = id;
+    this.inputs = inputs;
+    this.state = { ...inputs, ...cause.outputs };
+  }
+}
+
+/** One line for any thrown value; never empty (`AggregateError` of a refused connection has no message of its own). */
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === "") return error.errors.map(messageOf).join("; ");
+  if (error instanceof Error) return error.message || error.name;
+  return String(error);
+}

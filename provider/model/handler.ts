@@ -1,0 +1,99 @@
+import type { Path } from "../protocol/paths.ts";
+import { hasUnknown, type PlainMap, type PlainValue } from "../protocol/secrets.ts";
+import { unknownValue } from "../protocol/values.ts";
+import { changesBetween, type PropertyChange } from "./diff.ts";
+import { IncompleteResource, PartialFailure, UserError } from "./errors.ts";
+import type { Context, Resource } from "./resource.ts";
+import { fits, type PropertyProblem, problemText } from "./shape.ts";
+
+/** What a change would do. */
+export interface Difference {
+  readonly changes: readonly (PropertyChange & { readonly replaces: boolean; readonly isInput: boolean })[];
+}
+
+/** A resource type as the protocol sees it: properties in, properties out. */
+export interface Handler {
+  /** Paths that are always secret in state and output. */
+  readonly secrets: readonly Path[];
+  check(inputs: PlainMap): { inputs: PlainMap; problems: PropertyProblem[] };
+  diff(state: PlainMap, formerInputs: PlainMap, inputs: PlainMap): Difference;
+  /** State that the operation would lead to, as far as it is known before. */
+  preview(inputs: PlainMap): { id: string; state: PlainMap };
+  create(inputs: PlainMap, context: Context): Promise<{ id: string; state: PlainMap }>;
+  read(
+    inputs: PlainMap,
+    state: PlainMap,
+    context: Context,
+  ): Promise<{ inputs: PlainMap; state: PlainMap } | undefined>;
+  update(inputs: PlainMap, formerInputs: PlainMap, context: Context): Promise<PlainMap>;
+  delete(inputs: PlainMap, context: Context): Promise<void>;
+}
+
+/** Puts a typed resource behind the untyped protocol: everything that comes in is checked against its shape. */
+export function handlerOf<I extends PlainMap, O extends PlainMap>(resource: Resource<I, O>): Handler {
+  const known = (properties: PlainMap): I => {
+    if (fits(resource.inputs, properties)) return properties;
+    const problems = resource.inputs.problems(properties, [], "structure").map(problemText);
+    throw new UserError(`its inputs do not fit this version of the plugin: ${problems.join("; ")}`);
+  };
+  const planned = (properties: PlainMap): Partial<O> =>
+    hasUnknown(properties) ? {} : resource.plan(known(properties));
+
+  return {
+    secrets: resource.inputs.secrets,
+    check(given) {
+      const inputs = { ...resource.defaults, ...given };
+      return { inputs, problems: resource.inputs.problems(inputs, []) };
+    },
+    diff(state, formerInputs, inputs) {
+      const changes = changesBetween(formerInputs, inputs)
+        .filter(({ path: [top] }) => !resource.ignore.some((key) => key === top))
+        .map((change) => ({
+          ...change,
+          replaces: resource.replaceOn.some((key) => key === change.path[0]),
+          isInput: true,
+        }));
+      if (changes.length > 0) return { changes };
+      // The same inputs, but the last reading found other results: somebody changed what the inputs do not show.
+      const results = changesBetween(pick(state, planned(inputs)), planned(inputs));
+      return { changes: results.map((change) => ({ ...change, replaces: false, isInput: false })) };
+    },
+    preview(inputs) {
+      const id = hasUnknown(inputs) ? "" : resource.id(known(inputs));
+      return { id, state: { ...inputs, ...planned(inputs) } };
+    },
+    async create(properties, context) {
+      const inputs = known(properties);
+      const id = resource.id(inputs);
+      return { id, state: await stateOf(id, inputs, resource.create(inputs, context)) };
+    },
+    async read(properties, state, context) {
+      const inputs = known(properties);
+      const outputs = Object.fromEntries(Object.entries(state).filter(([key]) => !(key in inputs)));
+      const found = await resource.read(inputs, outputs as Partial<O>, context);
+      return found && { inputs: found.inputs, state: { ...found.inputs, ...found.outputs } };
+    },
+    async update(properties, formerInputs, context) {
+      const inputs = known(properties);
+      // A state of an older version may not fit any more; then there is nothing former to compare with.
+      const former = fits(resource.inputs, formerInputs) ? formerInputs : inputs;
+      return stateOf(resource.id(inputs), inputs, resource.update(inputs, former, context));
+    },
+    async delete(properties, context) {
+      if (fits(resource.inputs, properties)) await resource.delete(properties, context);
+    },
+  };
+}
+
+async function stateOf(id: string, inputs: PlainMap, operation: Promise<PlainMap>): Promise<PlainMap> {
+  try {
+    return { ...inputs, ...(await operation) };
+  } catch (error) {
+    throw error instanceof PartialFailure ? new IncompleteResource(error, id, inputs) : error;
+  }
+}
+
+function pick(state: PlainMap, keys: PlainMap): PlainMap {
+  const kept = Object.entries(state).filter(([key]) => key in keys);
+  return Object.fromEntries(kept.map(([key, value]): [string, PlainValue] => [key, value ?? unknownValue]));
+}

@@ -1,0 +1,83 @@
+import { once } from "node:events";
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { messageOf } from "../model/errors.ts";
+
+/** What the plugin uses of a health answer (`application/health+json`, draft-inadarei-api-health-check). */
+export interface Health {
+  /** `pass`, `warn` or `fail`; `unreachable` when there was no such answer. */
+  readonly status: "pass" | "warn" | "fail" | "unreachable";
+  /** The named cause, or why there was no answer. */
+  readonly cause: string;
+  /** One sentence for people; may be empty. */
+  readonly output: string;
+  readonly revision: string;
+  /** Why the application kept its former settings; empty when it did not. */
+  readonly lastError: string;
+}
+
+const requestTimeoutMs = 5_000;
+
+/** Asks the health endpoint once. Never rejects: an endpoint that does not answer is an answer too. */
+export async function askHealth(url: string, token: string, signal: AbortSignal): Promise<Health> {
+  try {
+    const bounded = AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]);
+    const { status, body } = await get(url, { authorization: `Bearer ${token}` }, bounded);
+    if (status === 401) return unreachable("HTTP 401: the endpoint refuses the token");
+    return healthOf(parsed(body)) ?? unreachable(`HTTP ${status} without a health body`);
+  } catch (error) {
+    if (error instanceof Error && error.name === "AbortError") {
+      return unreachable(`no answer within ${requestTimeoutMs / 1000} s`);
+    }
+    return unreachable(messageOf(error));
+  }
+}
+
+/** Not `fetch`: that refuses ports on a list of its own (6000, 10080 …) which are as good as any other here. */
+async function get(
+  url: string,
+  headers: Record<string, string>,
+  signal: AbortSignal,
+): Promise<{ status: number; body: string }> {
+  const { get: request } = await import(url.startsWith("https:") ? "node:https" : "node:http");
+  const { text } = await import("node:stream/consumers");
+  const sent: ClientRequest = request(url, { headers, signal });
+  const [response] = (await once(sent, "response")) as [IncomingMessage];
+  return { status: response.statusCode ?? 0, body: await text(response) };
+}
+
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The answer in words: `fail: postgres-unreachable (…)`. */
+export function healthText({ status, cause, output }: Health): string {
+  return `${status}${cause === "" ? "" : `: ${cause}`}${output === "" ? "" : ` (${output})`}`;
+}
+
+function healthOf(body: unknown): Health | undefined {
+  const status = field(body, "status");
+  if (status !== "pass" && status !== "warn" && status !== "fail") return undefined;
+  const configuration =
+    typeof body === "object" && body !== null && "configuration" in body ? body.configuration : {};
+  return {
+    status,
+    cause: field(body, "cause"),
+    output: field(body, "output"),
+    revision: field(configuration, "revision"),
+    lastError: field(configuration, "lastError"),
+  };
+}
+
+function unreachable(cause: string): Health {
+  return { status: "unreachable", cause, output: "", revision: "", lastError: "" };
+}
+
+function field(body: unknown, key: string): string {
+  const value =
+    typeof body === "object" && body !== null ? Object.getOwnPropertyDescriptor(body, key)?.value : "";
+  return typeof value === "string" ? value : "";
+}

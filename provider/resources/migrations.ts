@@ -1,0 +1,187 @@
+import type { Client } from "pg";
+import { type AppliedMigration, appliedMigrations, tryLock } from "../migrations/database.ts";
+import { type MigrationEngine, withMigrationEngine } from "../migrations/engine.ts";
+import { type Migration, pathInCheckout, readMigrations } from "../migrations/folder.ts";
+import { messageOf, PartialFailure, UserError } from "../model/errors.ts";
+import type { Context, Resource } from "../model/resource.ts";
+import { object, record, type Shaped, text } from "../model/shape.ts";
+import { waitFor } from "../model/wait.ts";
+import { connectionShape, SqlError, withClient } from "../sql/connect.ts";
+
+const inputs = object({
+  connection: connectionShape,
+  schema: text(),
+  directory: text(),
+  migrations: record(text()),
+});
+type Inputs = Shaped<typeof inputs>;
+
+const lockTimeoutMs = 600_000;
+
+/** `poolkit:index:Migrations`; see the class in provider/sdk for what it promises. */
+export const migrations: Resource<Inputs, Record<string, never>> = {
+  inputs,
+  defaults: {},
+  replaceOn: ["schema"],
+  ignore: ["connection", "directory"],
+  id: ({ connection, schema }) => `${connection.database}/${schema}`,
+  plan: () => ({}),
+  create: (wanted, context) => migrate(wanted, context),
+  update: (wanted, _, context) => migrate(wanted, context),
+  // Data are never dropped: whoever wants that removes the volume.
+  delete: async () => {},
+
+  async read(last, _, context) {
+    try {
+      const applied = await withClient(last.connection, (client) => appliedMigrations(client, last.schema));
+      const finished = new Map(
+        applied.filter((one) => !one.isUnfinished).map((one) => [one.name, one.checksum]),
+      );
+      const found = Object.keys(last.migrations).flatMap((name): [string, string][] => {
+        const checksum = finished.get(name);
+        return checksum === undefined ? [] : [[name, checksum]];
+      });
+      return { inputs: { ...last, migrations: Object.fromEntries(found) }, outputs: {} };
+    } catch (error) {
+      if (!(error instanceof SqlError) || !error.isUnreachable) throw error;
+      context.log.warning(`migrations were not compared: ${error.message}`);
+      return { inputs: last, outputs: {} };
+    }
+  },
+};
+
+async function migrate(wanted: Inputs, context: Context): Promise<Record<string, never>> {
+  const folder = await readMigrations(wanted.directory);
+  // The lock is held by the session: a killed deployment frees it.
+  await withClient(
+    wanted.connection,
+    async (client) => {
+      await waitForLock(client, context);
+      const before = await appliedMigrations(client, wanted.schema);
+      checkHistory(folder, before, context);
+      if (!folder.some(({ name }) => !before.some((one) => one.name === name && !one.isUnfinished))) return;
+      await applyPending(wanted, folder, client, context);
+    },
+    // A migration may take as long as it takes.
+    { query_timeout: 0 },
+  );
+  return {};
+}
+
+async function waitForLock(client: Client, context: Context): Promise<void> {
+  let isTold = false;
+  const poll = async () => {
+    const locked = await tryLock(client);
+    if (!locked && !isTold) context.log.info("waiting: another deployment is migrating this database");
+    isTold ||= !locked;
+    return locked;
+  };
+  const { done } = await waitFor(poll, (locked) => locked, {
+    timeoutMs: lockTimeoutMs,
+    everyMs: 500,
+    signal: context.signal,
+  });
+  if (!done)
+    throw new UserError(
+      "another deployment has been migrating this database for 10 minutes; try again later",
+    );
+}
+
+/**
+ * @throws UserError when the database's history contradicts the folder: applying more on top would make two databases
+ *   with the same history differ
+ */
+function checkHistory(
+  folder: readonly Migration[],
+  applied: readonly AppliedMigration[],
+  context: Context,
+): void {
+  const known = new Map(folder.map((migration) => [migration.name, migration.checksum]));
+  const changed = applied.filter(({ name, checksum, isUnfinished }) => {
+    const inFolder = known.get(name);
+    return inFolder !== undefined && inFolder !== checksum && !isUnfinished;
+  });
+  if (changed.length > 0) {
+    const names = changed.map(({ name }) => name).join(", ");
+    throw new UserError(
+      `changed after it was applied: ${names}; restore migration.sql as it was and write a new migration for the change`,
+    );
+  }
+  const unfinished = applied.filter((one) => one.isUnfinished).map(({ name }) => name);
+  if (unfinished.length > 0) {
+    throw new UserError(
+      `started earlier and not finished: ${unfinished.join(", ")}; look at the database, then run \`prisma migrate resolve --rolled-back\` or \`--applied\` for it`,
+    );
+  }
+  const foreign = applied.filter(({ name }) => !known.has(name)).map(({ name }) => name);
+  if (foreign.length > 0) {
+    context.log.warning(
+      `the database has migrations that this checkout does not have: ${foreign.join(", ")}`,
+    );
+  }
+}
+
+async function applyPending(
+  wanted: Inputs,
+  folder: readonly Migration[],
+  client: Client,
+  context: Context,
+): Promise<void> {
+  await withMigrationEngine(wanted.connection, wanted.schema, async (engine) => {
+    try {
+      const { appliedMigrationNames } = await engine.engine.applyMigrations({
+        migrationsList: migrationsList(wanted.directory, folder),
+        filters: { externalTables: [], externalEnums: [] },
+      });
+      context.log.info(`migrations applied: ${appliedMigrationNames.join(", ")}`);
+    } catch (error) {
+      throw await failed(wanted, folder, client, engine, error);
+    }
+  });
+}
+
+/** The failure in words, with how far the database got; a script that left nothing behind may be corrected and run again. */
+async function failed(
+  wanted: Inputs,
+  folder: readonly Migration[],
+  client: Client,
+  { engine, scriptError }: MigrationEngine,
+  error: unknown,
+): Promise<UserError> {
+  const applied = await appliedMigrations(client, wanted.schema);
+  const done = applied.filter((one) => !one.isUnfinished).map(({ name, checksum }) => [name, checksum]);
+  const unfinished = applied.find((one) => one.isUnfinished);
+  const script = folder.find(({ name }) => name === unfinished?.name)?.script;
+  const reason = scriptError();
+  if (unfinished === undefined || script === undefined || reason === undefined) {
+    return new UserError(`migrations failed: ${messageOf(error)}`);
+  }
+  const line = reason.position && script.slice(0, reason.position).split("\n").length;
+  const place = line ? ` line ${line}` : "";
+  const isWhole = !endsTransactions(script);
+  if (isWhole) await engine.markMigrationRolledBack({ migrationName: unfinished.name });
+  const next = isWhole
+    ? "nothing of it was kept: correct it and run `pulumi up` again"
+    : "it controls transactions itself, so parts of it may be in the database: look, then run `prisma migrate resolve`";
+  return new PartialFailure(
+    `migration ${unfinished.name} failed (${wanted.directory}/${unfinished.name}/migration.sql${place}): ${reason.message}; ${next}`,
+    { migrations: Object.fromEntries(done) },
+  );
+}
+
+/** Whether the script contains words that end a transaction or cannot run in one. Comments and texts count too: a false alarm only asks for a look. */
+function endsTransactions(script: string): boolean {
+  return /\b(BEGIN|COMMIT|ROLLBACK|END\s*;|START\s+TRANSACTION|CONCURRENTLY|VACUUM|CALL)\b/i.test(script);
+}
+
+function migrationsList(directory: string, folder: readonly Migration[]) {
+  return {
+    baseDir: pathInCheckout(directory),
+    lockfile: { path: "migration_lock.toml", content: 'provider = "postgresql"\n' },
+    shadowDbInitScript: "",
+    migrationDirectories: folder.map(({ name, script }) => ({
+      path: name,
+      migrationFile: { path: "migration.sql", content: { tag: "ok" as const, value: script } },
+    })),
+  };
+}

@@ -1,0 +1,124 @@
+import { isDeepStrictEqual } from "node:util";
+import { parseIni, parseUserlist } from "../../pgbouncer/parse.ts";
+import {
+  iniProblems,
+  type PgBouncerIni,
+  renderIni,
+  renderUserlist,
+  userlistProblems,
+} from "../../pgbouncer/render.ts";
+import { pgbouncerSettings } from "../../pgbouncer/settings.ts";
+import type { Problem } from "../../pgbouncer/values.ts";
+import type { Context, Resource } from "../model/resource.ts";
+import {
+  integer,
+  list,
+  name,
+  object,
+  optional,
+  type PropertyProblem,
+  record,
+  refined,
+  type Shaped,
+  secret,
+  text,
+} from "../model/shape.ts";
+import type { Path } from "../protocol/paths.ts";
+import type { Connection } from "../sql/connect.ts";
+import { applyIni, restoreIni, runningIni } from "./pgbouncer-live.ts";
+import { applyFiles, emptyFiles, type Files, filesDigest, placeFields, readFiles } from "./volume-files.ts";
+
+const section = record(text());
+const empty: PgBouncerIni = { settings: {}, databases: {}, users: {} };
+
+const fields = object({
+  ...placeFields,
+  settings: refined(section, (settings, path) => reasons(path, iniProblems({ ...empty, settings }))),
+  databases: refined(record(section), (databases, path) =>
+    reasons(path, iniProblems({ ...empty, databases })),
+  ),
+  users: optional(refined(record(section), (users, path) => reasons(path, iniProblems({ ...empty, users })))),
+  userlist: secret(refined(section, (userlist, path) => reasons(path, userlistProblems(userlist)))),
+  console: object({ host: name, port: integer(1, 65_535), user: text(), password: secret(text()) }),
+  reconnectTriggers: optional(list(text())),
+});
+type Inputs = Shaped<typeof fields>;
+const inputs = refined(fields, ({ userlist, console }, path) => {
+  if (Object.hasOwn(userlist, console.user)) return [];
+  const reason = `no verifier for ${console.user}, who reads the configuration back: add it`;
+  return [{ path: [...path, "userlist"], reason }];
+});
+type Outputs = { sha256: string };
+
+const iniFile = "pgbouncer.ini";
+const userlistFile = "userlist.txt";
+
+/** `poolkit:index:PgBouncerConfig`; see the class in provider/sdk for what it promises. */
+export const pgbouncerConfig: Resource<Inputs, Outputs> = {
+  inputs,
+  defaults: {},
+  replaceOn: ["volumeName", "containerName"],
+  ignore: ["image", "console"],
+  id: ({ volumeName }) => `${volumeName}/${iniFile}`,
+  plan: (wanted) => ({ sha256: filesDigest(filesOf(wanted)) }),
+  create: (wanted, context) => write(wanted, undefined, context),
+  update: (wanted, former, context) => write(wanted, former, context),
+  delete: (last, context) => emptyFiles(last, [iniFile, userlistFile], context),
+
+  async read(last, _, context) {
+    const files = await readFiles(last, [iniFile, userlistFile], context);
+    if (files === undefined) return undefined;
+    const userlist = parseUserlist(files[userlistFile] ?? "");
+    const target = { containerName: last.containerName, consoles: [consoleOf(last)] };
+    const ini = await runningIni(target, parseIni(files[iniFile] ?? ""), iniOf(last), context);
+    return { inputs: withIni({ ...last, userlist }, ini), outputs: { sha256: filesDigest(files) } };
+  },
+};
+
+function iniOf({ settings, databases, users = {} }: Inputs): PgBouncerIni {
+  return { settings, databases, users };
+}
+
+/** No users and an empty `users` are the same file: what was left out stays left out. */
+function withIni(inputs: Inputs, { settings, databases, users }: PgBouncerIni): Inputs {
+  const given = { ...inputs, settings, databases };
+  return inputs.users === undefined && Object.keys(users).length === 0 ? given : { ...given, users };
+}
+
+function filesOf(wanted: Inputs): Files {
+  return { [iniFile]: renderIni(iniOf(wanted)), [userlistFile]: renderUserlist(wanted.userlist) };
+}
+
+function consoleOf({ console }: Inputs): Connection {
+  return { ...console, database: "pgbouncer" };
+}
+
+async function write(wanted: Inputs, former: Inputs | undefined, context: Context): Promise<Outputs> {
+  const files = filesOf(wanted);
+  const commands = former !== undefined && needsReconnect(wanted, former) ? ["RECONNECT"] : [];
+  const consoles = former === undefined ? [consoleOf(wanted)] : [consoleOf(wanted), consoleOf(former)];
+  const target = { containerName: wanted.containerName, consoles };
+  const application = {
+    apply: () => applyIni(target, iniOf(wanted), commands, context),
+    restore: () => restoreIni(target, iniOf(former ?? wanted), context),
+  };
+  await applyFiles(wanted, files, application, context);
+  return { sha256: filesDigest(files) };
+}
+
+/** Whether server connections made under the former settings would keep something that changes. */
+function needsReconnect(wanted: Inputs, former: Inputs): boolean {
+  if (!isDeepStrictEqual(wanted.reconnectTriggers ?? [], former.reconnectTriggers ?? [])) return true;
+  return Object.entries(pgbouncerSettings).some(
+    ([key, setting]) => setting.change === "reconnect" && wanted.settings[key] !== former.settings[key],
+  );
+}
+
+/** Problems of the pure rules as problems of the property. */
+function reasons(path: Path, problems: readonly Problem[]): PropertyProblem[] {
+  const [root = ""] = path.map(String);
+  return problems.map(({ path: where, found, allowed, fix }) => {
+    const below = where.slice(root.length + 1).split(".");
+    return { path: [...path, ...below], reason: `found ${found}, allowed ${allowed}; ${fix}` };
+  });
+}

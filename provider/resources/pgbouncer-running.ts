@@ -1,0 +1,110 @@
+import { databaseKeys, type EntryKey, userKeys } from "../../pgbouncer/entries.ts";
+import type { PgBouncerIni } from "../../pgbouncer/render.ts";
+import { pgbouncerSettings } from "../../pgbouncer/settings.ts";
+import { type ChangeClass, sameValue } from "../../pgbouncer/values.ts";
+import { type Connection, withFirstClient } from "../sql/connect.ts";
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** What a PgBouncer says that it runs, in the columns of its own SHOW commands. */
+export interface RunningPgBouncer {
+  readonly config: readonly Row[];
+  readonly databases: readonly Row[];
+  readonly users: readonly Row[];
+}
+
+/** One value that PgBouncer runs differently from what its file says. */
+export interface Mismatch {
+  readonly section: "settings" | "databases" | "users";
+  /** Name of the database or user; empty for a setting. */
+  readonly entry: string;
+  readonly key: string;
+  /** undefined: the file does not say it, PgBouncer's default was meant. */
+  readonly wanted: string | undefined;
+  /** undefined: PgBouncer does not know the entry or the setting. */
+  readonly running: string | undefined;
+  readonly change: ChangeClass;
+}
+
+/** Reads the console under the first login that works; `commands` run first (e.g. `RECONNECT`). */
+export async function readConsole(
+  consoles: readonly Connection[],
+  commands: readonly string[] = [],
+): Promise<RunningPgBouncer> {
+  return withFirstClient(consoles, async (client) => {
+    // The console takes one command per query, in the simple protocol only.
+    for (const command of commands) await client.query(command);
+    return {
+      config: (await client.query<Row>("SHOW CONFIG")).rows,
+      databases: (await client.query<Row>("SHOW DATABASES")).rows,
+      users: (await client.query<Row>("SHOW USERS")).rows,
+    };
+  });
+}
+
+/** Where PgBouncer differs from its file, including settings that the file leaves at their default. */
+export function mismatches(ini: PgBouncerIni, running: RunningPgBouncer): Mismatch[] {
+  return [
+    ...settingMismatches(ini.settings, running.config),
+    ...entryMismatches("databases", ini.databases, databaseKeys, running.databases),
+    ...entryMismatches("users", ini.users, userKeys, running.users),
+  ];
+}
+
+/** `default_pool_size: wanted 30, running 20`. */
+export function mismatchText({ section, entry, key, wanted, running }: Mismatch): string {
+  const path = section === "settings" ? key : `${section}.${entry}.${key}`;
+  return `${path}: wanted ${wanted ?? "PgBouncer's default"}, running ${running ?? "nothing of that name"}`;
+}
+
+function settingMismatches(settings: Readonly<Record<string, string>>, rows: readonly Row[]): Mismatch[] {
+  const shown = new Map(rows.map((row) => [text(row.key), row]));
+  const absent = Object.entries(settings).filter(([key]) => !shown.has(key));
+  const different = [...shown].flatMap(([key, row]): Mismatch[] => {
+    const setting = pgbouncerSettings[key];
+    // The path of the file is given on the command line.
+    if (setting === undefined || key === "conffile") return [];
+    const wanted = settings[key];
+    const running = text(row.value);
+    const meant = wanted ?? (text(row.default) || (setting.kind.type === "integer" ? "0" : ""));
+    if (sameValue(setting.kind, meant, running)) return [];
+    return [{ section: "settings", entry: "", key, wanted, running, change: setting.change }];
+  });
+  return [
+    ...absent.map(
+      ([key, wanted]): Mismatch => ({
+        section: "settings",
+        entry: "",
+        key,
+        wanted,
+        running: undefined,
+        change: "reload",
+      }),
+    ),
+    ...different,
+  ];
+}
+
+function entryMismatches(
+  section: "databases" | "users",
+  entries: PgBouncerIni["databases"],
+  known: Readonly<Record<string, EntryKey>>,
+  rows: readonly Row[],
+): Mismatch[] {
+  const shown = new Map(rows.map((row) => [text(row.name), row]));
+  return Object.entries(entries).flatMap(([entry, keys]) =>
+    Object.entries(keys).flatMap(([key, wanted]): Mismatch[] => {
+      const { column, kind } = known[key] ?? {};
+      // `*` is a template: it is shown only under the names of databases that clients asked for.
+      if (column === undefined || kind === undefined || entry === "*") return [];
+      const row = shown.get(entry);
+      const running = row && text(row[column]);
+      if (running !== undefined && sameValue(kind, wanted, running)) return [];
+      return [{ section, entry, key, wanted, running, change: "reload" }];
+    }),
+  );
+}
+
+function text(value: unknown): string {
+  return value === null || value === undefined ? "" : String(value);
+}

@@ -1,0 +1,95 @@
+import { isRunning } from "../engine/containers.ts";
+import { UserError } from "../model/errors.ts";
+import type { Context, Resource } from "../model/resource.ts";
+import { list, object, record, refined, type Shaped, secret, text } from "../model/shape.ts";
+import { connectionShape } from "../sql/connect.ts";
+import {
+  hbaProblems,
+  parseConf,
+  parseHba,
+  renderConf,
+  renderHba,
+  settingProblems,
+} from "./postgres-files.ts";
+import { applyFilesTo, changePassword, restoreFilesTo, runningSettings } from "./postgres-live.ts";
+import { applyFiles, emptyFiles, type Files, filesDigest, placeFields, readFiles } from "./volume-files.ts";
+
+const verifierPattern = /^SCRAM-SHA-256\$\d+:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+$/;
+const notAVerifier = "expected a SCRAM-SHA-256 verifier as Postgres stores it";
+
+const inputs = object({
+  ...placeFields,
+  settings: refined(record(text()), settingProblems),
+  hba: refined(list(text()), hbaProblems),
+  superuserVerifier: secret(
+    refined(text(), (value, path) => (verifierPattern.test(value) ? [] : [{ path, reason: notAVerifier }])),
+  ),
+  connection: connectionShape,
+});
+type Inputs = Shaped<typeof inputs>;
+type Outputs = { sha256: string };
+
+const confFile = "poolkit.conf";
+const hbaFile = "pg_hba.conf";
+const verifierFile = "superuser-verifier";
+const fileNames = [confFile, hbaFile, verifierFile];
+
+/** `poolkit:index:PostgresConfig`; see the class in provider/sdk for what it promises. */
+export const postgresConfig: Resource<Inputs, Outputs> = {
+  inputs,
+  defaults: {},
+  replaceOn: ["volumeName", "containerName"],
+  ignore: ["image", "connection"],
+  id: ({ volumeName }) => `${volumeName}/${confFile}`,
+  plan: (wanted) => ({ sha256: filesDigest(filesOf(wanted)) }),
+  create: (wanted, context) => write(wanted, undefined, context),
+  delete: (last, context) => emptyFiles(last, fileNames, context),
+
+  async update(wanted, former, context) {
+    // A verifier that differs under the same password is an edited file, which is written again below.
+    if (wanted.connection.password !== former.connection.password) await rotate(wanted, former, context);
+    return write(wanted, former, context);
+  },
+
+  async read(last, _, context) {
+    const files = await readFiles(last, fileNames, context);
+    if (files === undefined) return undefined;
+    const target = { containerName: last.containerName, connections: [last.connection] };
+    const found: Inputs = {
+      ...last,
+      settings: await runningSettings(target, parseConf(files[confFile] ?? ""), last.settings, context),
+      hba: parseHba(files[hbaFile] ?? ""),
+      superuserVerifier: files[verifierFile] ?? "",
+    };
+    return { inputs: found, outputs: { sha256: filesDigest(files) } };
+  },
+};
+
+function filesOf(wanted: Inputs): Files {
+  return {
+    [confFile]: renderConf(wanted.settings),
+    [hbaFile]: renderHba(wanted.hba),
+    [verifierFile]: wanted.superuserVerifier,
+  };
+}
+
+async function write(wanted: Inputs, former: Inputs | undefined, context: Context): Promise<Outputs> {
+  const files = filesOf(wanted);
+  const connections = former === undefined ? [wanted.connection] : [wanted.connection, former.connection];
+  const target = { containerName: wanted.containerName, connections };
+  const application = {
+    apply: () => applyFilesTo(target, wanted.settings, context),
+    restore: () => restoreFilesTo(target, former?.settings ?? {}, context),
+  };
+  await applyFiles(wanted, files, application, context);
+  return { sha256: filesDigest(files) };
+}
+
+async function rotate(wanted: Inputs, former: Inputs, context: Context): Promise<void> {
+  if (!(await isRunning(await context.docker(), wanted.containerName))) {
+    throw new UserError(
+      `connection.password: ${wanted.containerName} does not run, so its superuser cannot get another password; start it (\`pulumi up --refresh\`), then change the password`,
+    );
+  }
+  await changePassword(former.connection, wanted.superuserVerifier);
+}

@@ -1,0 +1,99 @@
+import type { Client, ClientConfig } from "pg";
+import { messageOf, UserError } from "../model/errors.ts";
+import { integer, name, object, secret, text } from "../model/shape.ts";
+
+/** How to log in to Postgres. */
+export const connectionShape = object({
+  host: name,
+  port: integer(1, 65_535),
+  database: text(),
+  user: text(),
+  password: secret(text()),
+});
+
+/** A login: `database` is `pgbouncer` for PgBouncer's console. */
+export interface Connection {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string;
+}
+
+const connectTimeoutMs = 5_000;
+const queryTimeoutMs = 30_000;
+
+/** A failed login or statement; the message has host, port, user and the server's words, never the password. */
+export class SqlError extends UserError {
+  override readonly name = "SqlError";
+  /** SQLSTATE or system error code, when there is one. */
+  readonly code: string | undefined;
+  /** The server never answered: refused, unknown name, timeout, starting or shutting down. */
+  get isUnreachable(): boolean {
+    return this.code === undefined
+      ? /timeout|terminated/.test(this.message)
+      : /^(E[A-Z]+|57P0[123])$/.test(this.code);
+  }
+  /** The password does not match, or no rule lets this login in. PgBouncer says both as 08P01. */
+  get isRefusedLogin(): boolean {
+    return this.code === "28P01" || this.code === "28000" || this.code === "08P01";
+  }
+  constructor(message: string, cause: unknown) {
+    super(message);
+    this.code =
+      cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined;
+  }
+}
+
+/**
+ * Logs in, runs `use`, logs out. All settings are explicit: the deployer's PG* variables must not reach in.
+ * @throws SqlError
+ */
+export async function withClient<T>(
+  connection: Connection,
+  use: (client: Client) => Promise<T>,
+  options: Pick<ClientConfig, "query_timeout"> = { query_timeout: queryTimeoutMs },
+): Promise<T> {
+  const { default: pg } = await import("pg");
+  // The one variable of the deployer that no setting overrides; PgBouncer refuses what usually stands in it.
+  delete process.env.PGOPTIONS;
+  const client = new pg.Client({
+    ...connection,
+    ...options,
+    ssl: false,
+    application_name: "poolkit-deploy",
+    connectionTimeoutMillis: connectTimeoutMs,
+  });
+  // A connection lost between two statements is reported by the next one; without a listener it ends the process.
+  client.on("error", () => {});
+  const place = `${connection.user}@${connection.host}:${connection.port}/${connection.database}`;
+  try {
+    await client.connect();
+    return await use(client);
+  } catch (error) {
+    throw error instanceof SqlError ? error : new SqlError(`${place}: ${messageOf(error)}`, error);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+/**
+ * `withClient` under the first login that works. A port or password may change in the same deployment as what is read
+ * through it: until the container is replaced, the former one is the one that answers.
+ * @throws SqlError of the first login when none works
+ */
+export async function withFirstClient<T>(
+  connections: readonly Connection[],
+  use: (client: Client) => Promise<T>,
+): Promise<T> {
+  let first: unknown;
+  for (const connection of connections) {
+    try {
+      return await withClient(connection, use);
+    } catch (error) {
+      first ??= error;
+      if (!(error instanceof SqlError) || !(error.isUnreachable || error.isRefusedLogin)) throw error;
+    }
+  }
+  throw first;
+}
