@@ -1,0 +1,145 @@
+import { type FileReader, readFileIfPresent, readSources, type Sources } from "./config-sources.ts";
+import { type PooledUrl, readPlainUrl, readPooledUrl } from "./database-url.ts";
+import { type Environment, processEnvironment } from "./environment.ts";
+import { type EffectiveValues, type Findings, resolveSettings } from "./resolve-settings.ts";
+import type { SecretKey, SettingKey } from "./settings.ts";
+
+/** What the database layer needs to open a pool. Times in seconds. */
+export interface DatabaseSettings {
+  /** The pooled URL for pg, without the parameters that the application applies itself. Secret. */
+  readonly connectionString: string;
+  readonly schema: string;
+  readonly mode: "standard" | "enhanced";
+  readonly connectionLimit: number;
+  readonly acquireTimeoutSeconds: number;
+  readonly idleTimeoutSeconds: number;
+  readonly maxLifetimeSeconds: number;
+  readonly transactionMaxWaitSeconds: number;
+  readonly transactionTimeoutSeconds: number;
+}
+
+/** The whole configuration in force: resolved, checked, frozen by its types. */
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly logLevel: string;
+  readonly preset: string;
+  readonly stack: string;
+  readonly stopGraceSeconds: number;
+  readonly database: DatabaseSettings;
+  /** Direct Postgres and PgBouncer's console, for health only; absent means that health cannot look there. Secret. */
+  readonly monitorUrl: string | undefined;
+  readonly consoleUrl: string | undefined;
+  /** Secret. */
+  readonly healthToken: string;
+  readonly effective: EffectiveValues;
+  readonly warnings: readonly string[];
+  readonly revision: string | null;
+}
+
+export type ConfigResult =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** 256 bits need 43 characters of base64url or 64 of hex; anything shorter than this is guessable or a typing error. */
+const MIN_TOKEN_CHARACTERS = 32;
+/** Longer tokens would not fit the header that app/lib/auth.ts accepts. */
+const MAX_TOKEN_CHARACTERS = 512;
+
+/**
+ * Reads the configuration: environment over settings file over URL parameters over defaults. Returns every problem at
+ * once instead of throwing at the first; no problem text holds a secret.
+ */
+export function loadConfig(
+  environment: Environment = processEnvironment(),
+  readFile: FileReader = readFileIfPresent,
+): ConfigResult {
+  const sources = readSources(environment, readFile);
+  const findings: Findings = { problems: [...sources.problems], warnings: [] };
+  const { problems, warnings } = findings;
+
+  const url = databaseUrl(sources, problems);
+  for (const dropped of url?.dropped ?? []) warnings.push(`DATABASE_URL: ${dropped}`);
+  const effective = resolveSettings(sources, url, findings);
+  const monitorUrl = plainUrl(sources, "MONITOR_URL", problems);
+  const consoleUrl = plainUrl(sources, "CONSOLE_URL", problems);
+  const healthToken = token(sources, problems);
+  if (environment.PGOPTIONS) {
+    problems.push(
+      "PGOPTIONS: pg would send it and PgBouncer refuses it; unset it and set the values on the role",
+    );
+  }
+  if (problems.length > 0 || url === undefined) return { ok: false, problems };
+
+  const number = (key: SettingKey) => Number(effective[key].value);
+  const database: DatabaseSettings = {
+    connectionString: url.connectionString,
+    schema: url.schema,
+    mode: effective.USE_ENHANCED_POOLING.value === true ? "enhanced" : "standard",
+    connectionLimit: number("DATABASE_CONNECTION_LIMIT"),
+    acquireTimeoutSeconds: number("DATABASE_ACQUIRE_TIMEOUT"),
+    idleTimeoutSeconds: number("DATABASE_IDLE_TIMEOUT"),
+    maxLifetimeSeconds: number("DATABASE_MAX_LIFETIME"),
+    transactionMaxWaitSeconds: number("DATABASE_TRANSACTION_MAX_WAIT"),
+    transactionTimeoutSeconds: number("DATABASE_TRANSACTION_TIMEOUT"),
+  };
+  const config: Config = {
+    host: String(effective.HOST.value),
+    port: number("PORT"),
+    logLevel: String(effective.LOG_LEVEL.value),
+    preset: String(effective.POOLKIT_PRESET.value),
+    stack: String(effective.POOLKIT_STACK.value),
+    stopGraceSeconds: number("STOP_GRACE"),
+    database,
+    monitorUrl,
+    consoleUrl,
+    healthToken,
+    effective,
+    warnings,
+    revision: sources.revision,
+  };
+  return { ok: true, config };
+}
+
+function databaseUrl(sources: Sources, problems: string[]): PooledUrl | undefined {
+  const secret = sources.secrets.get("DATABASE_URL");
+  if (secret === undefined) {
+    reportMissing("DATABASE_URL", "the URL through PgBouncer", problems);
+    return undefined;
+  }
+  const result = readPooledUrl(secret.text);
+  if (result.ok) return result.value;
+  for (const problem of result.problems) problems.push(`DATABASE_URL (${secret.source}): ${problem}`);
+  return undefined;
+}
+
+function plainUrl(sources: Sources, key: SecretKey, problems: string[]): string | undefined {
+  const secret = sources.secrets.get(key);
+  if (secret === undefined) return undefined;
+  const result = readPlainUrl(secret.text);
+  if (result.ok) return result.value;
+  for (const problem of result.problems) problems.push(`${key} (${secret.source}): ${problem}`);
+  return undefined;
+}
+
+function token(sources: Sources, problems: string[]): string {
+  const secret = sources.secrets.get("HEALTH_TOKEN");
+  if (secret === undefined) {
+    reportMissing("HEALTH_TOKEN", "a random text of 256 bits", problems);
+    return "";
+  }
+  const length = secret.text.length;
+  if (length < MIN_TOKEN_CHARACTERS || length > MAX_TOKEN_CHARACTERS || !/^[\x21-\x7e]+$/.test(secret.text)) {
+    problems.push(
+      `HEALTH_TOKEN (${secret.source}): has ${length} characters; allowed: ${MIN_TOKEN_CHARACTERS} to ` +
+        `${MAX_TOKEN_CHARACTERS} printable ASCII characters without spaces, for example from openssl rand -hex 32`,
+    );
+  }
+  return secret.text;
+}
+
+/** Reports an absent secret, unless reading it has already failed for a better reason. */
+function reportMissing(key: SecretKey, what: string, problems: string[]): void {
+  if (problems.some((problem) => problem.startsWith(`${key}:`) || problem.startsWith(`${key}_FILE:`))) return;
+  problems.push(`${key}: not set; give ${what}, or its file as ${key}_FILE`);
+}

@@ -1,0 +1,154 @@
+import type { PgBouncerPool, SessionReport } from "./health-probes.ts";
+import { type Observation, pendingMigrations, type Verdict, verdictOf } from "./health-verdict.ts";
+import type { PoolState } from "./pool-exchange.ts";
+import type { ProbeResult } from "./probe-connection.ts";
+import type { EffectiveValues } from "./resolve-settings.ts";
+
+/** One entry of `checks`, as in draft-inadarei-api-health-check-06 section 4. */
+interface Check {
+  readonly componentId: string;
+  readonly componentType: "datastore" | "component";
+  readonly observedValue?: number;
+  readonly observedUnit?: string;
+  readonly status: "pass" | "warn" | "fail";
+  readonly time: string;
+  readonly output?: string;
+}
+
+/** What the body says besides the observation. */
+export interface BodyContext {
+  readonly release: { readonly version: string; readonly releaseId: string };
+  readonly versions: { readonly node: string; readonly prisma: string; readonly pg: string };
+  readonly sessions: ProbeResult<SessionReport>;
+  readonly configuration: {
+    readonly revision: string | null;
+    readonly preset: string;
+    readonly stack: string;
+    readonly lastError: string | null;
+    readonly warnings: readonly string[];
+    readonly values: EffectiveValues;
+  };
+  readonly now: string;
+}
+
+const STANDARD_MODE_REASON = "standard mode: Prisma's adapter owns the pool and does not show its counters";
+
+/** Shapes an observation into the body of `application/health+json`. Pure: the same input gives the same body. */
+export function healthBody(seen: Observation, context: BodyContext) {
+  const verdict = verdictOf(seen);
+  return {
+    status: verdict.status,
+    cause: verdict.cause,
+    ...(verdict.output === null ? {} : { output: verdict.output }),
+    serviceId: "poolkit-app",
+    version: context.release.version,
+    releaseId: context.release.releaseId,
+    description: "health of the pooled database, from the application through PgBouncer to Postgres",
+    checks: checksOf(seen, verdict, context.now),
+    connection: {
+      status: seen.path.ok ? "connected" : "failed",
+      latencyMs: seen.path.ok ? seen.path.report.latencyMs : null,
+      directLatencyMs: seen.postgres?.ok === true ? seen.postgres.report.latencyMs : null,
+    },
+    pool: {
+      application: applicationPool(seen.pool),
+      pgbouncer: pgbouncerSection(seen),
+      postgres: postgresSection(seen),
+    },
+    metrics: { sessions: sessionsSection(context.sessions), pendingMigrations: pendingMigrations(seen) },
+    configuration: context.configuration,
+    versions: context.versions,
+  };
+}
+
+export type HealthBody = ReturnType<typeof healthBody>;
+
+/** HTTP status of a body: the draft wants 2xx for pass and warn, 5xx for fail. */
+export function httpStatusOf(status: Verdict["status"]): 200 | 503 {
+  return status === "fail" ? 503 : 200;
+}
+
+function applicationPool(pool: PoolState) {
+  const work = {
+    mode: pool.mode,
+    limit: pool.limit,
+    runningCount: pool.running,
+    drainingPools: pool.drainingPools,
+  };
+  if (pool.counts !== null) return { ...work, ...pool.counts };
+  return { ...work, totalCount: null, idleCount: null, waitingCount: null, reason: STANDARD_MODE_REASON };
+}
+
+/** Why a section is empty, in words that name no host and no user. */
+function unseen(result: ProbeResult<unknown> | null, variable: string): { reason: string } {
+  return {
+    reason: result === null || result.ok ? `${variable} is not set` : `probe failed: ${result.failure}`,
+  };
+}
+
+function pgbouncerSection({ pgbouncer }: Observation) {
+  if (pgbouncer?.ok !== true) return unseen(pgbouncer, "CONSOLE_URL");
+  const { version, poolMode, maxClientConn, pools } = pgbouncer.report;
+  return { version, poolMode, maxClientConn, pools };
+}
+
+function postgresSection({ postgres }: Observation) {
+  if (postgres?.ok !== true) return unseen(postgres, "MONITOR_URL");
+  const { version, maxConnections, usedConnections, byState } = postgres.report;
+  return { version, maxConnections, usedConnections, byState };
+}
+
+function sessionsSection(sessions: ProbeResult<SessionReport>) {
+  if (sessions.ok) return sessions.report;
+  return { total: null, byStatus: null, reason: `probe failed: ${sessions.failure}` };
+}
+
+function checksOf(seen: Observation, verdict: Verdict, now: string): Record<string, Check[]> {
+  const { path, postgres, pgbouncer, pool } = seen;
+  const checks: Record<string, Check[]> = {
+    "pgbouncer:responseTime": [responseTime("pgbouncer", path)],
+  };
+  if (postgres !== null) {
+    checks["postgres:responseTime"] = [responseTime("postgres", postgres)];
+    checks["postgres:connections"] = [connections("postgres", postgres, (report) => report.usedConnections)];
+  }
+  if (pgbouncer !== null) {
+    const clients = (pools: readonly PgBouncerPool[]) =>
+      pools.reduce((sum, { cl_active, cl_waiting }) => sum + cl_active + cl_waiting, 0);
+    checks["pgbouncer:connections"] = [
+      connections("pgbouncer", pgbouncer, (report) => clients(report.pools)),
+    ];
+  }
+  const isExhausted = verdict.cause === "app_pool_exhausted";
+  checks["pool:connections"] = [
+    {
+      componentId: "pool",
+      componentType: "component",
+      // Enhanced mode: open connections. Standard mode: statements and transactions under way, which is what we know.
+      observedValue: pool.counts?.totalCount ?? pool.running,
+      observedUnit: pool.counts === null ? "statements" : "connections",
+      status: isExhausted ? verdict.status : "pass",
+      time: now,
+      ...(isExhausted && verdict.output !== null ? { output: verdict.output } : {}),
+    },
+  ];
+  return checks;
+}
+
+function responseTime(componentId: string, result: ProbeResult<{ readonly latencyMs: number }>): Check {
+  const base = { componentId, componentType: "datastore", time: result.time } as const;
+  return result.ok
+    ? { ...base, observedValue: result.report.latencyMs, observedUnit: "ms", status: "pass" }
+    : { ...base, status: "fail", output: `probe failed: ${result.failure}` };
+}
+
+function connections<Report>(
+  componentId: string,
+  result: ProbeResult<Report>,
+  countOf: (report: Report) => number,
+): Check {
+  const base = { componentId, componentType: "datastore", time: result.time } as const;
+  return result.ok
+    ? { ...base, observedValue: countOf(result.report), observedUnit: "connections", status: "pass" }
+    : { ...base, status: "fail", output: `probe failed: ${result.failure}` };
+}

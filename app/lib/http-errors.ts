@@ -1,0 +1,81 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { ZodError } from "zod";
+import { type DatabaseErrorKind, databaseErrorKind } from "./database-errors.ts";
+
+/** Every error answer: a code for programs, a sentence for people, and what is wrong with each field where it applies. */
+export interface ErrorBody {
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    readonly fields?: readonly { readonly path: string; readonly message: string }[];
+  };
+}
+
+interface ErrorAnswer {
+  readonly status: number;
+  readonly body: ErrorBody;
+}
+
+const answer = (status: number, code: string, message: string): ErrorAnswer => ({
+  status,
+  body: { error: { code, message } },
+});
+
+const DATABASE_ANSWERS: Readonly<Record<DatabaseErrorKind, ErrorAnswer>> = {
+  unavailable: answer(503, "database_unavailable", "The database is not available at the moment; try again."),
+  conflict: answer(409, "conflict", "A record with this name exists already."),
+  missing_reference: answer(422, "missing_reference", "The request names a record that does not exist."),
+  not_found: answer(404, "not_found", "There is no such record."),
+  unknown: answer(
+    500,
+    "internal_error",
+    "The request failed; the log has the reason under this request's id.",
+  ),
+};
+
+/** The one answer for a missing, malformed and wrong token, so that nobody learns which it was. */
+export const UNAUTHORIZED: ErrorBody = {
+  error: { code: "unauthorized", message: "Send the token as Authorization: Bearer <token>." },
+};
+
+/** Turns an error into an answer that shows no stack, no host, no user and no SQL. */
+export function errorAnswer(error: unknown): ErrorAnswer {
+  if (error instanceof ZodError) {
+    const fields = error.issues.map((issue) => ({ path: issue.path.join("."), message: issue.message }));
+    return {
+      status: 400,
+      body: { error: { code: "invalid_request", message: "The request is not valid.", fields } },
+    };
+  }
+  const kind = databaseErrorKind(error);
+  if (kind !== "unknown") return DATABASE_ANSWERS[kind];
+  // Fastify's own refusals (body too large, no JSON, …) carry a client status and a message made for clients.
+  if (isClientError(error)) return answer(error.statusCode, "invalid_request", error.message);
+  return DATABASE_ANSWERS.unknown;
+}
+
+function isClientError(error: unknown): error is Error & { statusCode: number } {
+  const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
+  return typeof status === "number" && status >= 400 && status < 500;
+}
+
+/** Fastify's error handler. */
+export function sendError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { status, body } = errorAnswer(error);
+  if (status >= 500) request.log.error({ err: error }, "request failed");
+  if (status === 503) reply.header("retry-after", "1");
+  return reply.code(status).send(body);
+}
+
+/** Fastify's handler for unknown addresses; a known address with another method gets 405 and the methods it has. */
+export function sendNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const url = request.url.split("?")[0] ?? "/";
+  const methods = (["GET", "HEAD", "POST"] as const).filter((method) =>
+    request.server.hasRoute({ url, method }),
+  );
+  if (methods.length > 0) {
+    const { body } = answer(405, "method_not_allowed", `Allowed here: ${methods.join(", ")}.`);
+    return reply.code(405).header("allow", methods.join(", ")).send(body);
+  }
+  return reply.code(404).send(answer(404, "not_found", "There is nothing at this address.").body);
+}

@@ -1,0 +1,90 @@
+import { type Config, type ConfigResult, type DatabaseSettings, loadConfig } from "./config.ts";
+import { probePath } from "./health-probes.ts";
+import type { PoolLog } from "./pool-exchange.ts";
+
+/** The part of the database layer that a change needs. */
+export interface ExchangeablePool {
+  use(settings: DatabaseSettings): Promise<void>;
+}
+
+/** Everything a reload touches; the defaults are the real ones, tests hand in others. */
+export interface LiveConfigOptions {
+  readonly pool: ExchangeablePool;
+  readonly log: PoolLog;
+  readonly load?: () => ConfigResult;
+  /** True when `settings` lead to a database that accepts the login. */
+  readonly canLogIn?: (settings: DatabaseSettings) => Promise<boolean>;
+}
+
+/**
+ * The configuration in force, and the way to a new one while the process runs. A configuration that cannot be read,
+ * that is wrong, or whose new URL does not log in is refused: the former one stays and `lastError` says why.
+ */
+export class LiveConfig {
+  #current: Config;
+  #lastError: string | null = null;
+  #reloading: Promise<void> = Promise.resolve();
+  readonly #pool: ExchangeablePool;
+  readonly #log: PoolLog;
+  readonly #load: () => ConfigResult;
+  readonly #canLogIn: (settings: DatabaseSettings) => Promise<boolean>;
+
+  constructor(initial: Config, options: LiveConfigOptions) {
+    this.#current = initial;
+    this.#pool = options.pool;
+    this.#log = options.log;
+    this.#load = options.load ?? loadConfig;
+    this.#canLogIn =
+      options.canLogIn ??
+      (async (settings) => (await probePath(settings.connectionString, settings.schema)).ok);
+  }
+
+  get current(): Config {
+    return this.#current;
+  }
+
+  /** Why the last reload was refused; null when it was taken over. Never holds a secret. */
+  get lastError(): string | null {
+    return this.#lastError;
+  }
+
+  /** Reads everything again. Reloads run one after the other, each with what the files say when its turn comes. */
+  reload(): Promise<void> {
+    this.#reloading = this.#reloading.then(() => this.#reloadNow());
+    return this.#reloading;
+  }
+
+  async #reloadNow(): Promise<void> {
+    const result = this.#load();
+    if (!result.ok) return this.#refuse(result.problems.join("\n"));
+    const next = result.config;
+    const problem = await this.#problemOf(next);
+    if (problem !== null) return this.#refuse(problem);
+    if (!sameDatabase(this.#current.database, next.database)) await this.#pool.use(next.database);
+    this.#current = next;
+    this.#lastError = null;
+    for (const warning of next.warnings) this.#log.warn({}, warning);
+    this.#log.info({ revision: next.revision, values: next.effective }, "configuration in force");
+  }
+
+  async #problemOf(next: Config): Promise<string | null> {
+    const { database } = this.#current;
+    if (next.database.schema !== database.schema) {
+      return "DATABASE_URL: the schema cannot change while the process runs; restart the application";
+    }
+    // New settings for the same login need no trial: then an outage of the database must not block them.
+    if (next.database.connectionString === database.connectionString) return null;
+    return (await this.#canLogIn(next.database))
+      ? null
+      : "DATABASE_URL: the new URL does not log in; check user, password, host and PgBouncer's userlist";
+  }
+
+  #refuse(problem: string): void {
+    this.#lastError = problem;
+    this.#log.warn({ problem }, "configuration refused, the former one stays in force");
+  }
+}
+
+function sameDatabase(a: DatabaseSettings, b: DatabaseSettings): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,24 @@
+/** Number of single-character edits (insert, delete, replace) between two texts. */
+export function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column++) {
+      const replace = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
+      const remove = (previous[column] ?? 0) + 1;
+      const insert = (current[column - 1] ?? 0) + 1;
+      current.push(Math.min(replace, remove, insert));
+    }
+    previous = current;
+  }
+  return previous[b.length] ?? 0;
+}
+
+/** The known name nearest to `name` within `maxEdits` edits, ignoring case; undefined when none is that near. */
+export function nearestName(name: string, known: readonly string[], maxEdits = 3): string | undefined {
+  const ranked = known
+    .map((candidate) => ({ candidate, edits: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .sort((a, b) => a.edits - b.edits);
+  const best = ranked[0];
+  return best !== undefined && best.edits <= maxEdits ? best.candidate : undefined;
+}

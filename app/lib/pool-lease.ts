@@ -1,0 +1,87 @@
+import type { OpenPool } from "./database-pool.ts";
+
+/** What node-postgres says when no connection became free in time; it carries no code. */
+const ACQUIRE_TIMEOUT_MESSAGE = "timeout exceeded when trying to connect";
+
+/**
+ * One open pool together with the work that runs on it: statements and open transactions. Knowing the work is what
+ * lets the pool be closed without cutting anybody off, in both modes.
+ */
+export class PoolLease {
+  readonly pool: OpenPool;
+  #running = 0;
+  #fullSince: number | null = null;
+  #lastAcquireTimeout: number | null = null;
+  #onIdle: (() => void) | null = null;
+
+  constructor(pool: OpenPool) {
+    this.pool = pool;
+  }
+
+  /** Statements and transactions under way, those that wait for a connection included. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Since when, in milliseconds of performance.now(), more work has been under way than the pool has connections. */
+  get fullSince(): number | null {
+    return this.#fullSince;
+  }
+
+  /** When, in milliseconds of performance.now(), work last gave up waiting for a connection. */
+  get lastAcquireTimeout(): number | null {
+    return this.#lastAcquireTimeout;
+  }
+
+  /** Marks the begin of a piece of work; call the returned function exactly when it has ended. */
+  enter(): () => void {
+    this.#count(1);
+    let ended = false;
+    return () => {
+      if (ended) return;
+      ended = true;
+      this.#count(-1);
+    };
+  }
+
+  /** Runs one statement as a piece of work. */
+  async run<Result>(statement: () => Promise<Result>): Promise<Result> {
+    const leave = this.enter();
+    try {
+      return await statement();
+    } catch (error) {
+      this.noteFailure(error);
+      throw error;
+    } finally {
+      leave();
+    }
+  }
+
+  /** Remembers a failure that says the pool was exhausted. */
+  noteFailure(error: unknown): void {
+    if (error instanceof Error && error.message === ACQUIRE_TIMEOUT_MESSAGE) {
+      this.#lastAcquireTimeout = performance.now();
+    }
+  }
+
+  /** Resolves with true once no work is under way, with false when `deadlineMs` milliseconds have passed before. */
+  async idle(deadlineMs: number): Promise<boolean> {
+    if (this.#running === 0) return true;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(false), deadlineMs);
+    this.#onIdle = () => resolve(true);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#onIdle = null;
+    }
+  }
+
+  #count(change: 1 | -1): void {
+    this.#running += change;
+    if (this.#running <= this.pool.settings.connectionLimit) this.#fullSince = null;
+    else this.#fullSince ??= performance.now();
+    if (this.#running === 0) this.#onIdle?.();
+  }
+}

@@ -1,0 +1,55 @@
+import { buildServer } from "./http.ts";
+import { loadConfig } from "./lib/config.ts";
+import { Health } from "./lib/health.ts";
+import { LiveConfig } from "./lib/live-config.ts";
+import { databasePool, prisma } from "./lib/prisma.ts";
+import { installStop } from "./lib/stop.ts";
+
+/** EX_CONFIG of sysexits.h: "the configuration is wrong", so that nobody restarts in vain. */
+const EXIT_CONFIG = 78;
+
+const loaded = loadConfig();
+if (!loaded.ok) {
+  for (const problem of loaded.problems) process.stderr.write(`${problem}\n`);
+  process.exit(EXIT_CONFIG);
+}
+const initial = loaded.config;
+
+let stopping = false;
+const health = new Health({
+  config: () => live.current,
+  configurationError: () => live.lastError,
+  pool: () => databasePool.state(),
+});
+const server = buildServer({
+  config: initial,
+  healthToken: () => live.current.healthToken,
+  isStopping: () => stopping,
+  health,
+});
+const live = new LiveConfig(initial, { pool: databasePool, log: server.log });
+process.on("SIGHUP", () => {
+  if (!stopping) void live.reload();
+});
+
+installStop({
+  server,
+  markStopping: () => {
+    stopping = true;
+  },
+  closePool: (deadlineMs) => databasePool.close(deadlineMs),
+  graceSeconds: () => live.current.stopGraceSeconds,
+});
+
+databasePool.logTo(server.log);
+for (const warning of initial.warnings) server.log.warn(warning);
+server.log.info({ revision: initial.revision, values: initial.effective }, "configuration in force");
+await databasePool.use(initial.database);
+// Opens no connection (the database may be away), but loads the query compiler, so that no request pays for it.
+await prisma.$connect();
+await server.listen({ host: initial.host, port: initial.port }).catch((error: Error) => {
+  process.stderr.write(
+    `PORT: cannot listen on ${initial.host}:${initial.port} (${error.message}); choose another\n`,
+  );
+  process.exit(1);
+});
