@@ -1,0 +1,18 @@
+import { healthSummary } from "../health-body.ts";
+import { exitCode, probeHealth } from "../health-probe.ts";
+import { readOutputs } from "../stack.ts";
+
+/** `poolkit health`: the summary (or, as JSON, the endpoint's own body) and an exit code a script can use. */
+export async function health(stack: string, json: boolean): Promise<number> {
+  const { healthUrl, healthToken } = await readOutputs(stack);
+  const probe = await probeHealth(healthUrl, healthToken);
+  if (json) {
+    const body = probe.reached ? probe.body : { status: "fail", cause: "unreachable", output: probe.reason };
+    process.stdout.write(`${JSON.stringify(body)}\n`);
+  } else if (probe.reached) {
+    process.stdout.write(`${healthSummary(probe.body)}\n`);
+  } else {
+    process.stdout.write(`health       unreachable: ${probe.reason}\n`);
+  }
+  return exitCode(probe);
+}

@@ -1,0 +1,40 @@
+import { healthSummary } from "../health-body.ts";
+import { probeHealth } from "../health-probe.ts";
+import { runPulumi } from "../pulumi.ts";
+import { reconcile } from "../reconcile.ts";
+import { ensureStack, readOutputs } from "../stack.ts";
+
+/**
+ * `poolkit up`: Pulumi's own update with its own output. Skips the preview because nobody is asked to confirm it; who
+ * wants to see the plan first runs `pulumi up`. Returns Pulumi's exit code.
+ */
+export async function up(stack: string, pulumiOptions: readonly string[]): Promise<number> {
+  await ensureStack(stack);
+  const reconciled = await reconcile(stack);
+  if (reconciled !== 0) return reconciled;
+  const code = await runPulumi(["up", "--stack", stack, "--yes", "--skip-preview", ...pulumiOptions]);
+  if (code === 0) {
+    await printWhereItIs(stack);
+  }
+  return code;
+}
+
+async function printWhereItIs(stack: string): Promise<void> {
+  const { url, healthUrl, healthToken } = await readOutputs(stack);
+  const probe = await probeHealth(healthUrl, healthToken);
+  const next = [
+    ["npx poolkit health", stack, "health again, exit code 0, 1 or 2"],
+    ["npx poolkit status", stack, "addresses and limits"],
+    ["npm run down --", stack, "remove it"],
+  ];
+  const lines = [
+    "",
+    `application  ${url}`,
+    probe.reached ? healthSummary(probe.body) : `health       unreachable: ${probe.reason}`,
+    "",
+    "Next:",
+    ...next.map(([command, name, what]) => `  ${`${command} -s ${name}`.padEnd(36)} ${what}`),
+    "  . .poolkit/env                       then plain pulumi: preview, up, stack output, config set ...",
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+}

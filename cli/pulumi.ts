@@ -1,0 +1,52 @@
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
+import { join } from "node:path";
+import { UserError } from "./user-error.ts";
+
+/** The project is the folder above this one: the command works from anywhere. */
+const projectDirectory = join(import.meta.dirname, "..");
+
+export interface Captured {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Runs Pulumi on the person's own terminal, so that its live display, its questions and Ctrl-C are its own (the
+ * Automation API would give only the plain text form). Resolves to Pulumi's exit code, 128 + n for signal n.
+ */
+export function runPulumi(args: readonly string[]): Promise<number> {
+  return start(args, "inherit").then(({ code }) => code);
+}
+
+/** Runs Pulumi quietly. `input` goes to its standard input, which keeps secrets out of the process list. */
+export function capturePulumi(args: readonly string[], input?: string): Promise<Captured> {
+  return start([...args, "--non-interactive"], "pipe", input);
+}
+
+function start(args: readonly string[], stdio: "inherit" | "pipe", input?: string): Promise<Captured> {
+  return new Promise((resolve, reject) => {
+    const child = spawn("pulumi", args, { cwd: projectDirectory, stdio });
+    const output = { stdout: "", stderr: "" };
+    child.stdout?.on("data", (chunk: Buffer) => {
+      output.stdout += chunk.toString();
+    });
+    child.stderr?.on("data", (chunk: Buffer) => {
+      output.stderr += chunk.toString();
+    });
+    child.stdin?.end(input);
+    // Ctrl-C reaches Pulumi through the terminal's process group; this process waits for it to finish cleanly. A
+    // SIGTERM comes to this process alone and is passed on.
+    const ignore = () => undefined;
+    const passOn = () => child.kill("SIGTERM");
+    process.on("SIGINT", ignore).on("SIGTERM", passOn);
+    child.on("error", () =>
+      reject(new UserError("no `pulumi` on PATH; run: npm run setup, then . .poolkit/env")),
+    );
+    child.on("close", (code, signal) => {
+      process.off("SIGINT", ignore).off("SIGTERM", passOn);
+      resolve({ code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]), ...output });
+    });
+  });
+}

@@ -1,0 +1,126 @@
+import Docker from "dockerode";
+import pg from "pg";
+import { capturePulumi, runPulumi } from "./pulumi.ts";
+import {
+  type Administration,
+  administrationIn,
+  containers,
+  containerType,
+  type PendingCreate,
+  parseState,
+  pendingCreates,
+  type StackState,
+  withCreatesSettled,
+} from "./stack-state.ts";
+import { UserError } from "./user-error.ts";
+
+/**
+ * Tells the state what it cannot know, where that would make the next update fail: what a killed update had made (its
+ * names are taken), and containers that were removed or stopped by hand (with Postgres gone, a full refresh cannot read
+ * the roles in it). Does nothing, and asks Pulumi nothing more, for a stack that is as it should be. Returns Pulumi's
+ * exit code.
+ */
+export async function reconcile(stack: string): Promise<number> {
+  const exported = await capturePulumi(["stack", "export", "--stack", stack]);
+  if (exported.code !== 0) return 0; // `up` itself says why the state cannot be read.
+  const state = parseState(exported.stdout);
+  const creates = pendingCreates(state);
+  if (creates.length > 0) {
+    process.stderr.write("poolkit: the last update was interrupted; looking for what it had made\n");
+    const made = await settleCreates(stack, state, creates);
+    return made.length === 0 ? 0 : refresh(stack, made);
+  }
+  const stopped = await Promise.all(
+    containers(state).map(async ({ urn, id }) => ((await isRunning(id)) ? [] : [urn])),
+  );
+  const gone = stopped.flat();
+  if (gone.length === 0) return 0;
+  process.stderr.write(
+    `poolkit: ${gone.length} containers were removed or stopped by hand; telling the state\n`,
+  );
+  return refresh(stack, gone);
+}
+
+/** Writes the state without pending creates; returns the URNs of those that had come to be. */
+async function settleCreates(
+  stack: string,
+  state: StackState,
+  creates: readonly PendingCreate[],
+): Promise<string[]> {
+  const readable = await capturePulumi(["stack", "export", "--show-secrets", "--stack", stack]);
+  const administration = readable.code === 0 ? administrationIn(parseState(readable.stdout)) : undefined;
+  const made = new Map<string, string>();
+  for (const create of creates) {
+    const id = await idOf(create, administration);
+    if (id !== undefined) made.set(create.urn, id);
+  }
+  const settled = JSON.stringify(withCreatesSettled(state, made));
+  const { code, stderr } = await capturePulumi(["stack", "import", "--stack", stack], settled);
+  if (code !== 0)
+    throw new UserError(`the state of the interrupted update cannot be mended: ${stderr.trim()}`);
+  return [...made.keys()];
+}
+
+function refresh(stack: string, urns: readonly string[]): Promise<number> {
+  const targets = urns.flatMap((urn) => ["--target", urn]);
+  return runPulumi(["refresh", "--stack", stack, "--yes", "--skip-preview", ...targets]);
+}
+
+async function isRunning(id: string): Promise<boolean> {
+  const container = await found(new Docker().getContainer(id).inspect());
+  return container?.State.Running ?? false;
+}
+
+/** The provider's id of what a create made, or undefined when it made nothing or making it again is harmless. */
+async function idOf(
+  { type, name }: PendingCreate,
+  administration: Administration | undefined,
+): Promise<string | undefined> {
+  switch (type) {
+    case containerType:
+      return (await found(new Docker().getContainer(name).inspect()))?.Id;
+    case "docker:index/network:Network":
+      return (await found(new Docker().getNetwork(name).inspect()))?.Id;
+    case "postgresql:index/role:Role":
+      return serverId("SELECT 1 FROM pg_roles WHERE rolname = $1", name, administration);
+    case "postgresql:index/database:Database":
+      return serverId("SELECT 1 FROM pg_database WHERE datname = $1", name, administration);
+    default:
+      return undefined;
+  }
+}
+
+async function found<T>(inspected: Promise<T>): Promise<T | undefined> {
+  try {
+    return await inspected;
+  } catch (error) {
+    const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
+    if (status === 404) return undefined;
+    const message = error instanceof Error ? error.message : String(error);
+    throw new UserError(
+      `Docker Engine does not answer: ${message}; start it, or set DOCKER_HOST, and run this again`,
+    );
+  }
+}
+
+async function serverId(
+  query: string,
+  name: string,
+  administration: Administration | undefined,
+): Promise<string | undefined> {
+  if (administration === undefined) return undefined;
+  const { username, ...address } = administration;
+  const client = new pg.Client({ ...address, user: username, connectionTimeoutMillis: 5_000 });
+  try {
+    await client.connect();
+    return (await client.query(query, [name])).rowCount === 0 ? undefined : name;
+  } catch (error) {
+    const reason = error instanceof Error && "code" in error ? String(error.code) : "no answer";
+    const { host, port } = address;
+    throw new UserError(
+      `Postgres does not answer at ${host}:${port} (${reason}); start its container and run this again`,
+    );
+  } finally {
+    await client.end();
+  }
+}

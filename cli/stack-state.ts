@@ -1,0 +1,95 @@
+import { z } from "zod";
+
+export const containerType = "docker:index/container:Container";
+
+const resource = z.looseObject({
+  urn: z.string(),
+  id: z.string().optional(),
+  type: z.string(),
+  inputs: z.looseObject({ name: z.unknown().optional() }).optional(),
+});
+
+/** What the command reads of `pulumi stack export`; everything else passes through when it is imported again. */
+const stackState = z.looseObject({
+  deployment: z.looseObject({
+    resources: z.array(resource).nullish(),
+    pending_operations: z.array(z.looseObject({ resource, type: z.string() })).nullish(),
+  }),
+});
+
+export type StackState = z.infer<typeof stackState>;
+
+export const parseState = (json: string): StackState => stackState.parse(JSON.parse(json));
+
+/** A create that a killed update began without noting its end. */
+export interface PendingCreate {
+  readonly urn: string;
+  readonly type: string;
+  /** The name that the resource was to have on the engine or the server. */
+  readonly name: string;
+}
+
+export function pendingCreates({ deployment }: StackState): PendingCreate[] {
+  return (deployment.pending_operations ?? []).flatMap(
+    ({ type: operation, resource: { urn, type, inputs } }) =>
+      operation === "creating"
+        ? [{ urn, type, name: typeof inputs?.name === "string" ? inputs.name : "" }]
+        : [],
+  );
+}
+
+/** The containers that the state believes to run. */
+export function containers({ deployment }: StackState): { urn: string; id: string }[] {
+  return (deployment.resources ?? []).flatMap(({ urn, type, id }) =>
+    type === containerType && id !== undefined ? [{ urn, id }] : [],
+  );
+}
+
+const administration = z.object({
+  host: z.string(),
+  port: z.coerce.number(),
+  username: z.string(),
+  password: z.string(),
+  database: z.string(),
+});
+
+/** Where the superuser logs in. */
+export type Administration = z.infer<typeof administration>;
+
+/** The login of the state's postgresql provider, from an export with --show-secrets. */
+export function administrationIn({ deployment }: StackState): Administration | undefined {
+  const provider = deployment.resources?.find(({ type }) => type === "pulumi:providers:postgresql");
+  return administration.safeParse(plain(provider?.inputs ?? {})).data;
+}
+
+/** With --show-secrets a secret is { <marker>: …, plaintext: "<JSON>" }. */
+function plain(inputs: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const secret = z.looseObject({ plaintext: z.string() });
+  return Object.fromEntries(
+    Object.entries(inputs).map(([key, value]) => {
+      const wrapped = secret.safeParse(value);
+      return [key, wrapped.success ? JSON.parse(wrapped.data.plaintext) : value];
+    }),
+  );
+}
+
+/**
+ * The state with no create pending: what was made after all is a resource under its id (its outputs come with the next
+ * refresh), the rest is forgotten, because it was never made or making it again is harmless.
+ */
+export function withCreatesSettled(state: StackState, made: ReadonlyMap<string, string>): StackState {
+  const { resources, pending_operations: pending } = state.deployment;
+  const isCreate = ({ type }: { type: string }) => type === "creating";
+  const adopted = (pending ?? []).filter(isCreate).flatMap(({ resource: created }) => {
+    const id = made.get(created.urn);
+    return id === undefined ? [] : [{ ...created, id, outputs: created.inputs }];
+  });
+  return {
+    ...state,
+    deployment: {
+      ...state.deployment,
+      resources: [...(resources ?? []), ...adopted],
+      pending_operations: (pending ?? []).filter((operation) => !isCreate(operation)),
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import { randomBytes } from "node:crypto";
+import { z } from "zod";
+import { capturePulumi } from "./pulumi.ts";
+import { UserError } from "./user-error.ts";
+
+/** Outputs of the Pulumi program (infra/index.ts) that the command uses. */
+const stackOutputs = z.object({
+  preset: z.string(),
+  url: z.string(),
+  healthUrl: z.string(),
+  healthToken: z.string(),
+  pgbouncerHost: z.string(),
+  pgbouncerPort: z.number(),
+  poolLimits: z.record(z.string(), z.number()),
+});
+
+export type StackOutputs = z.infer<typeof stackOutputs>;
+
+/** Reads the stack's outputs, the secret health token included. Throws a UserError when it was never deployed. */
+export async function readOutputs(stack: string): Promise<StackOutputs> {
+  const args = ["stack", "output", "--json", "--show-secrets", "--stack", stack];
+  const { code, stdout, stderr } = await capturePulumi(args);
+  if (code !== 0) {
+    throw new UserError(pulumiMessage(stderr));
+  }
+  const parsed = stackOutputs.safeParse(JSON.parse(stdout));
+  if (!parsed.success) {
+    throw new UserError(`stack "${stack}" is not deployed, or not to its end; run: poolkit up -s ${stack}`);
+  }
+  return parsed.data;
+}
+
+/** Makes the stack and its secret when they are missing. A stack that has resources never gets a new secret. */
+export async function ensureStack(stack: string): Promise<void> {
+  const listed = await capturePulumi(["stack", "ls", "--json"]);
+  if (listed.code !== 0) {
+    throw new UserError(pulumiMessage(listed.stderr));
+  }
+  const stacks = z.array(z.object({ name: z.string(), resourceCount: z.number().optional() }));
+  const known = stacks.parse(JSON.parse(listed.stdout)).find(({ name }) => name.split("/").at(-1) === stack);
+  if (known === undefined) {
+    await must(["stack", "init", stack, "--no-select"]);
+  }
+  const seed = await capturePulumi(["config", "get", "poolkit:secretSeed", "--stack", stack]);
+  const hasSeed = seed.code === 0 && seed.stdout.trim() !== "";
+  if (!hasSeed && (known?.resourceCount ?? 0) === 0) {
+    const secret = randomBytes(32).toString("hex");
+    await must(["config", "set", "--secret", "poolkit:secretSeed", "--stack", stack], secret);
+  }
+}
+
+async function must(args: readonly string[], input?: string): Promise<void> {
+  const { code, stderr } = await capturePulumi(args, input);
+  if (code !== 0) {
+    throw new UserError(pulumiMessage(stderr));
+  }
+}
+
+function pulumiMessage(stderr: string): string {
+  return stderr.trim().replace(/^error: /, "");
+}

@@ -1,0 +1,71 @@
+import * as docker from "@pulumi/docker";
+import type * as pulumi from "@pulumi/pulumi";
+import { stackLabels } from "./volume.ts";
+
+/** What differs between the kit's containers; everything else is the same hardened form for all of them. */
+export interface ContainerArgs {
+  readonly stack: string;
+  /** Name on the engine. */
+  readonly containerName: string;
+  /** Host name inside the stack's network. */
+  readonly alias: string;
+  readonly image: pulumi.Input<string>;
+  readonly network: pulumi.Input<string>;
+  readonly hostPort: number;
+  readonly port: number;
+  readonly volumes: docker.types.input.ContainerVolume[];
+  readonly envs?: string[];
+  /** Limit in MiB; swap is switched off. Change: live. */
+  readonly memoryMegabytes: number;
+  readonly sharedMemoryMegabytes?: number;
+  readonly openFiles?: number;
+  /** Must exceed the longest thing that the container drains. */
+  readonly stopGraceSeconds: number;
+}
+
+/**
+ * A container as CIS asks for it: no root, read-only root file system, no capabilities, no new privileges, bounded
+ * memory and logs, published on loopback only. User, stop signal and health check come from the image, so that no
+ * change of theirs can be reported as done without being done (the docker provider updates them in state only).
+ */
+export function container(
+  resourceName: string,
+  args: ContainerArgs,
+  opts: pulumi.CustomResourceOptions,
+): docker.Container {
+  return new docker.Container(
+    resourceName,
+    {
+      name: args.containerName,
+      image: args.image,
+      networksAdvanced: [{ name: args.network, aliases: [args.alias] }],
+      ports: [{ internal: args.port, external: args.hostPort, ip: "127.0.0.1", protocol: "tcp" }],
+      volumes: args.volumes,
+      envs: args.envs,
+      memory: args.memoryMegabytes,
+      // Left out, the engine sets twice the memory and every later run finds a difference.
+      memorySwap: args.memoryMegabytes,
+      shmSize: args.sharedMemoryMegabytes,
+      ulimits:
+        args.openFiles === undefined
+          ? undefined
+          : [{ name: "nofile", soft: args.openFiles, hard: args.openFiles }],
+      readOnly: true,
+      tmpfs: { "/tmp": "rw,noexec,nosuid,nodev,size=16m" },
+      capabilities: { drops: ["ALL"] },
+      securityOpts: ["no-new-privileges"],
+      restart: "unless-stopped",
+      logDriver: "json-file",
+      logOpts: { "max-size": "10m", "max-file": "3" },
+      labels: [...stackLabels(args.stack), { label: "poolkit.component", value: args.alias }],
+      // Left out, a delete kills at once instead of stopping.
+      destroyGraceSeconds: args.stopGraceSeconds,
+    },
+    {
+      ...opts,
+      // A container that could not be started would be reported as fine by the next up: replace it instead.
+      replaceOnChanges: ["#initerror", "tmpfs"],
+      deleteBeforeReplace: true,
+    },
+  );
+}

@@ -1,0 +1,209 @@
+import * as postgresql from "@pulumi/postgresql";
+import * as pulumi from "@pulumi/pulumi";
+import { Migrations } from "../provider/sdk/migrations.ts";
+import { PostgresConfig } from "../provider/sdk/postgres-config.ts";
+import { PostgresGate } from "../provider/sdk/postgres-gate.ts";
+import { RoleSettings } from "../provider/sdk/role-settings.ts";
+import { container } from "./container.ts";
+import { DatabaseGrants } from "./database-grants.ts";
+import { type EngineNames, postgresAlias, postgresPort, postgresUid, roles, schemaName } from "./names.ts";
+import { hostBasedAccess, postgresSettings } from "./postgres-settings.ts";
+import type { Preset } from "./presets.ts";
+import type { Login } from "./secrets.ts";
+import { stackVolume } from "./volume.ts";
+
+export interface DatabaseArgs {
+  readonly stack: string;
+  readonly names: EngineNames;
+  readonly sizes: Preset;
+  readonly databaseName: string;
+  readonly hostPort: number;
+  readonly image: pulumi.Input<string>;
+  readonly network: pulumi.Input<string>;
+  readonly logins: {
+    readonly superuser: Login;
+    readonly owner: Login;
+    readonly app: Login;
+    readonly monitor: Login;
+  };
+}
+
+/**
+ * Postgres 18 with its data volume, configuration, roles, database, schema, grants and migrated tables. Replacing the
+ * container keeps the data; only the volume holds any.
+ */
+export class Database extends pulumi.ComponentResource {
+  /** Identity of what runs: the health gate looks again when it changes. */
+  readonly versions: Readonly<Record<string, pulumi.Output<string>>>;
+  /** The settings of the application's role, known once they are in force for new sessions. */
+  readonly roleSettings: pulumi.Output<string>;
+  /** The last step: tables are there, the application may start. */
+  readonly ready: pulumi.Resource;
+
+  constructor(name: string, args: DatabaseArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("poolkit:index:Database", name, {}, opts);
+    const { names, sizes, logins, databaseName } = args;
+    const child = { parent: this };
+
+    const data = stackVolume(
+      `${name}-data`,
+      { stack: args.stack, volumeName: names.postgresData },
+      { ...child, protect: sizes.protectData },
+    );
+    const configVolume = stackVolume(
+      `${name}-config-volume`,
+      { stack: args.stack, volumeName: names.postgresConfig },
+      child,
+    );
+
+    const direct = (database: string, login: Login) => ({
+      host: "127.0.0.1",
+      port: args.hostPort,
+      database,
+      user: login.role,
+      password: login.password,
+    });
+    const config = new PostgresConfig(
+      `${name}-config`,
+      {
+        volumeName: names.postgresConfig,
+        containerName: names.postgres,
+        image: args.image,
+        uid: postgresUid,
+        gid: postgresUid,
+        settings: postgresSettings,
+        hba: hostBasedAccess(databaseName),
+        superuserVerifier: logins.superuser.verifier,
+        connection: direct("postgres", logins.superuser),
+      },
+      { ...child, dependsOn: [configVolume], deletedWith: configVolume },
+    );
+    const server = container(
+      `${name}-server`,
+      {
+        stack: args.stack,
+        containerName: names.postgres,
+        alias: postgresAlias,
+        image: args.image,
+        network: args.network,
+        hostPort: args.hostPort,
+        port: postgresPort,
+        volumes: [
+          { volumeName: names.postgresData, containerPath: "/var/lib/postgresql" },
+          { volumeName: names.postgresConfig, containerPath: "/etc/poolkit", readOnly: true },
+        ],
+        memoryMegabytes: 1024,
+        sharedMemoryMegabytes: 256,
+        stopGraceSeconds: 60,
+      },
+      { ...child, dependsOn: [data, config] },
+    );
+
+    const accepts = new PostgresGate(
+      `${name}-gate`,
+      {
+        connection: direct("postgres", logins.superuser),
+        containerName: names.postgres,
+        triggers: { server: server.id },
+      },
+      child,
+    );
+    const admin = new postgresql.Provider(
+      `${name}-admin`,
+      {
+        host: "127.0.0.1",
+        port: args.hostPort,
+        database: "postgres",
+        username: logins.superuser.role,
+        password: logins.superuser.password,
+        superuser: true,
+        sslmode: "disable",
+        connectTimeout: 15,
+        maxConnections: 4,
+        expectedVersion: "18.0.0",
+      },
+      // Connects only when a resource of its own is made: those wait for the gate, the plugin may start meanwhile.
+      child,
+    );
+    // What lives in the data volume goes with it; without this, destroy would undo every grant one by one.
+    const inside = { ...child, provider: admin, deletedWith: data, dependsOn: [accepts] };
+
+    const owner = new postgresql.Role(
+      `${name}-owner`,
+      { name: roles.owner, login: true, password: logins.owner.verifier, searchPaths: [schemaName] },
+      inside,
+    );
+    const app = new postgresql.Role(
+      `${name}-app`,
+      {
+        name: roles.app,
+        login: true,
+        password: logins.app.verifier,
+        searchPaths: [schemaName],
+        connectionLimit: sizes.maxDatabaseConnections + sizes.reservePoolSize,
+        statementTimeout: sizes.statementTimeoutSeconds * 1000,
+        idleInTransactionSessionTimeout: sizes.idleInTransactionTimeoutSeconds * 1000,
+      },
+      inside,
+    );
+    const monitor = new postgresql.Role(
+      `${name}-monitor`,
+      {
+        name: roles.monitor,
+        login: true,
+        password: logins.monitor.verifier,
+        connectionLimit: 5,
+        roles: ["pg_monitor"],
+      },
+      inside,
+    );
+    const database = new postgresql.Database(
+      `${name}-database`,
+      {
+        name: databaseName,
+        owner: owner.name,
+        encoding: "UTF8",
+        template: "template0",
+        lcCollate: "C.UTF-8",
+        lcCtype: "C.UTF-8",
+      },
+      inside,
+    );
+    const schema = new postgresql.Schema(
+      `${name}-schema`,
+      { name: schemaName, database: database.name, owner: owner.name },
+      inside,
+    );
+    const grants = new DatabaseGrants(
+      `${name}-grants`,
+      { database: database.name, schema: schema.name },
+      { ...child, provider: admin, deletedWith: data, dependsOn: [owner, app, monitor] },
+    );
+
+    const roleSettings = { lock_timeout: `${sizes.lockTimeoutSeconds}s` };
+    const appSettings = new RoleSettings(
+      `${name}-app-settings`,
+      {
+        connection: direct("postgres", logins.superuser),
+        role: app.name,
+        database: database.name,
+        settings: roleSettings,
+      },
+      { ...child, deletedWith: data },
+    );
+    const migrations = new Migrations(
+      `${name}-migrations`,
+      { connection: direct(databaseName, logins.owner), schema: schemaName },
+      { ...child, deletedWith: data, dependsOn: [grants.last, appSettings] },
+    );
+
+    this.versions = { postgres: server.id, postgresConfig: config.sha256 };
+    this.roleSettings = pulumi.jsonStringify([
+      app.statementTimeout,
+      app.idleInTransactionSessionTimeout,
+      appSettings.settings,
+    ]);
+    this.ready = migrations;
+    this.registerOutputs({ versions: this.versions });
+  }
+}

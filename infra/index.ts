@@ -1,0 +1,73 @@
+import { readFileSync } from "node:fs";
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import { Provider } from "../provider/sdk/provider.ts";
+import { AppService } from "./app-service.ts";
+import { readConfig } from "./config.ts";
+import { Database } from "./database.ts";
+import { bundleApplication, Images } from "./images.ts";
+import { engineNames } from "./names.ts";
+import { Pooler } from "./pooler.ts";
+import { checkEngine } from "./preflight.ts";
+import { allLogins, token } from "./secrets.ts";
+import { postgresUrl } from "./urls.ts";
+import { stackLabels } from "./volume.ts";
+
+const config = readConfig();
+const { stack, sizes, ports, databaseName } = config;
+const names = engineNames(stack);
+const kit = new Provider("kit", { dockerHost: config.dockerHost });
+await bundleApplication();
+await checkEngine(config, names, kit);
+
+const engine = new docker.Provider("engine", { host: config.dockerHost });
+const providers = { providers: [engine, kit] };
+const images = new Images("images", { baseImage: config.baseImage }, providers);
+const network = new docker.Network(
+  "network",
+  { name: names.network, labels: stackLabels(stack) },
+  { provider: engine },
+);
+const logins = allLogins(config.secretSeed, stack);
+const common = { stack, names, sizes, databaseName, network: network.name, logins };
+
+const database = new Database(
+  "database",
+  { ...common, hostPort: ports.postgres, image: images.postgres },
+  providers,
+);
+const pooler = new Pooler(
+  "pooler",
+  {
+    ...common,
+    hostPort: ports.pgbouncer,
+    image: images.pgbouncer,
+    settings: config.pgbouncerSettings,
+    roleSettings: database.roleSettings,
+  },
+  providers,
+);
+const service = new AppService(
+  "app",
+  {
+    ...common,
+    presetName: config.presetName,
+    hostPort: ports.app,
+    image: images.app,
+    token: token(config.secretSeed, stack, "health"),
+    configuredAfter: pooler.configured,
+    startsAfter: [database.ready, pooler.ready],
+    healthTriggers: { ...database.versions, ...pooler.versions },
+  },
+  providers,
+);
+
+const loopback = { host: "127.0.0.1", database: databaseName };
+export const preset = config.presetName;
+export const { url, healthUrl, healthToken } = service;
+export const pgbouncerHost = loopback.host;
+export const pgbouncerPort = ports.pgbouncer;
+export const databaseUrl = postgresUrl(logins.app, { ...loopback, port: ports.pgbouncer });
+export const directDatabaseUrl = postgresUrl(logins.owner, { ...loopback, port: ports.postgres });
+export const poolLimits = config.poolLimits;
+export const readme = pulumi.output(readFileSync("Pulumi.README.md", "utf8"));

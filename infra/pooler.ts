@@ -1,0 +1,101 @@
+import * as pulumi from "@pulumi/pulumi";
+import { PgBouncerConfig } from "../provider/sdk/pgbouncer-config.ts";
+import { container } from "./container.ts";
+import {
+  type EngineNames,
+  pgbouncerAlias,
+  pgbouncerPort,
+  postgresAlias,
+  postgresPort,
+  unprivilegedUid,
+} from "./names.ts";
+import { type Preset, restartOnlyLimits } from "./presets.ts";
+import type { Login } from "./secrets.ts";
+import { stackVolume } from "./volume.ts";
+
+export interface PoolerArgs {
+  readonly stack: string;
+  readonly names: EngineNames;
+  /** The whole [pgbouncer] section. Change: RELOAD, read back from the running process. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly databaseName: string;
+  readonly hostPort: number;
+  readonly image: pulumi.Input<string>;
+  readonly network: pulumi.Input<string>;
+  readonly sizes: Preset;
+  readonly logins: { readonly app: Login; readonly monitor: Login; readonly admin: Login };
+  /** Settings of the application's role. A change renews the server connections (RECONNECT) after it. */
+  readonly roleSettings: pulumi.Input<string>;
+}
+
+/** PgBouncer in transaction mode, configured by files in a volume: a change of a setting replaces nothing. */
+export class Pooler extends pulumi.ComponentResource {
+  /** Identity of what runs: the health gate looks again when it changes. */
+  readonly versions: Readonly<Record<string, pulumi.Output<string>>>;
+  /** The settings, in force in a running PgBouncer. */
+  readonly configured: pulumi.Resource;
+  readonly ready: pulumi.Resource;
+
+  constructor(name: string, args: PoolerArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("poolkit:index:Pooler", name, {}, opts);
+    const { names, logins, sizes } = args;
+    const child = { parent: this };
+
+    const volume = stackVolume(
+      `${name}-config-volume`,
+      { stack: args.stack, volumeName: names.pgbouncerConfig },
+      child,
+    );
+    const config = new PgBouncerConfig(
+      `${name}-config`,
+      {
+        volumeName: names.pgbouncerConfig,
+        containerName: names.pgbouncer,
+        image: args.image,
+        uid: unprivilegedUid,
+        gid: unprivilegedUid,
+        settings: args.settings,
+        // No `user=`: the client's own verifier logs in to Postgres, so no password is stored here.
+        databases: {
+          [args.databaseName]: { host: postgresAlias, port: String(postgresPort), dbname: args.databaseName },
+        },
+        userlist: {
+          [logins.app.role]: logins.app.verifier,
+          [logins.monitor.role]: logins.monitor.verifier,
+          [logins.admin.role]: logins.admin.verifier,
+        },
+        console: {
+          host: "127.0.0.1",
+          port: args.hostPort,
+          user: logins.admin.role,
+          password: logins.admin.password,
+        },
+        reconnectTriggers: [args.roleSettings],
+      },
+      { ...child, dependsOn: [volume], deletedWith: volume },
+    );
+    const server = container(
+      `${name}-server`,
+      {
+        stack: args.stack,
+        containerName: names.pgbouncer,
+        alias: pgbouncerAlias,
+        image: args.image,
+        network: args.network,
+        hostPort: args.hostPort,
+        port: pgbouncerPort,
+        volumes: [{ volumeName: names.pgbouncerConfig, containerPath: "/etc/poolkit", readOnly: true }],
+        memoryMegabytes: 128,
+        openFiles: restartOnlyLimits.pgbouncerOpenFiles,
+        // Longer than the longest transaction it lets end.
+        stopGraceSeconds: Math.max(sizes.statementTimeoutSeconds, sizes.transactionTimeoutSeconds) + 5,
+      },
+      { ...child, dependsOn: [config] },
+    );
+
+    this.versions = { pgbouncer: server.id, pgbouncerConfig: config.sha256 };
+    this.configured = config;
+    this.ready = server;
+    this.registerOutputs({ versions: this.versions });
+  }
+}
