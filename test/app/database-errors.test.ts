@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import { ZodError, z } from "zod";
+import { type DatabaseErrorKind, databaseErrorKind } from "../../app/lib/database-errors.ts";
+import { errorAnswer } from "../../app/lib/http-errors.ts";
+
+const withCode = (code: string, message = "secret-detail host=db1 SELECT 1") =>
+  Object.assign(new Error(message), { code });
+
+describe("databaseErrorKind", () => {
+  it.each<[DatabaseErrorKind, unknown]>([
+    ["unavailable", withCode("P1001")],
+    ["unavailable", withCode("P2028")],
+    ["unavailable", withCode("P2037")],
+    ["unavailable", withCode("EHOSTUNREACH")],
+    ["unavailable", new Error("timeout exceeded when trying to connect")],
+    ["unavailable", new Error("Connection terminated unexpectedly")],
+    ["unavailable", new Error("Client has encountered a connection error and is not queryable")],
+    ["conflict", withCode("P2002")],
+    ["missing_reference", withCode("P2003")],
+    ["not_found", withCode("P2025")],
+    ["unknown", withCode("P2010")],
+    ["unknown", new Error("a bug")],
+    ["unknown", undefined],
+  ])("%s", (kind, error) => {
+    expect(databaseErrorKind(error)).toBe(kind);
+  });
+});
+
+describe("errorAnswer", () => {
+  it.each<[number, string, unknown]>([
+    [503, "database_unavailable", withCode("P1001")],
+    [409, "conflict", withCode("P2002")],
+    [422, "missing_reference", withCode("P2003")],
+    [404, "not_found", withCode("P2025")],
+    [500, "internal_error", withCode("P2010")],
+    [413, "invalid_request", Object.assign(new Error("Request body is too large"), { statusCode: 413 })],
+    [500, "internal_error", Object.assign(new Error("x"), { statusCode: 500 })],
+  ])("%i %s", (status, code, error) => {
+    const found = errorAnswer(error);
+    expect(found.status).toBe(status);
+    expect(found.body.error.code).toBe(code);
+    expect(JSON.stringify(found.body)).not.toContain("secret-detail");
+  });
+
+  it("names each field of an invalid request", () => {
+    const { error } = z
+      .object({ limit: z.number(), list: z.array(z.string()) })
+      .safeParse({ limit: "x", list: [1] });
+    expect(error).toBeInstanceOf(ZodError);
+    const { status, body } = errorAnswer(error);
+    expect(status).toBe(400);
+    expect(body.error.fields?.map((field) => field.path)).toEqual(["limit", "list.0"]);
+  });
+});

@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildServer } from "../../app/http.ts";
+import { loadConfig } from "../../app/lib/config.ts";
+import { Health } from "../../app/lib/health.ts";
+import { databasePool } from "../../app/lib/prisma.ts";
+
+const TOKEN = "0123456789abcdef0123456789abcdef";
+const GUARDED = ["/api/admin/database-health", "/api/sessions", "/api/dashboard"];
+
+// Nothing listens on port 1: these are the answers that need no database, and those without one.
+const loaded = loadConfig(
+  { DATABASE_URL: "postgres://a:b@127.0.0.1:1/d", HEALTH_TOKEN: TOKEN, LOG_LEVEL: "silent" },
+  () => undefined,
+);
+if (!loaded.ok) throw new Error(loaded.problems.join());
+const { config } = loaded;
+let stopping = false;
+const health = new Health({
+  config: () => config,
+  configurationError: () => null,
+  pool: () => databasePool.state(),
+});
+const server = buildServer({ config, healthToken: () => TOKEN, isStopping: () => stopping, health });
+const authorized = { authorization: `Bearer ${TOKEN}` };
+
+beforeAll(() => databasePool.use(config.database));
+afterAll(async () => {
+  await server.close();
+  await databasePool.close(1000);
+});
+
+describe("guard", () => {
+  it.each(GUARDED)("%s answers missing, malformed and wrong tokens alike", async (url) => {
+    const answers = await Promise.all(
+      [
+        {},
+        { authorization: "x" },
+        { authorization: "Bearer wrong" },
+        { authorization: `Bearer ${TOKEN}x` },
+      ].map((headers) => server.inject({ url, headers })),
+    );
+    expect(new Set(answers.map((answer) => answer.statusCode))).toEqual(new Set([401]));
+    expect(new Set(answers.map((answer) => answer.body)).size).toBe(1);
+    expect(answers.every((answer) => answer.headers["www-authenticate"] === 'Bearer realm="poolkit"')).toBe(
+      true,
+    );
+  });
+
+  it("never takes the token from the query", async () => {
+    const answer = await server.inject(`/api/dashboard?token=${TOKEN}&authorization=Bearer%20${TOKEN}`);
+    expect(answer.statusCode).toBe(401);
+  });
+});
+
+describe("refusals", () => {
+  it.each<[string, "GET" | "POST" | "DELETE" | "PUT", string, number, string]>([
+    ["unknown address", "GET", "/nowhere", 404, "not_found"],
+    ["other method", "DELETE", "/api/sessions", 405, "method_not_allowed"],
+    ["other method on a probe", "POST", "/livez", 405, "method_not_allowed"],
+    ["broken address", "GET", "/%zz", 400, "invalid_request"],
+    ["limit too large", "GET", "/api/sessions?limit=101", 400, "invalid_request"],
+    ["limit no number", "GET", "/api/sessions?limit=x", 400, "invalid_request"],
+    ["unknown parameter", "GET", "/api/sessions?lmit=1", 400, "invalid_request"],
+    ["no database", "GET", "/api/sessions", 503, "database_unavailable"],
+  ])("%s", async (_name, method, url, status, code) => {
+    const answer = await server.inject({ method, url, headers: authorized });
+    expect(answer.statusCode).toBe(status);
+    expect(answer.json().error.code).toBe(code);
+    expect(answer.body).not.toMatch(/127\.0\.0\.1|ECONNREFUSED|SELECT|at .*\.ts/);
+  });
+
+  it("says which methods there are", async () => {
+    expect((await server.inject({ method: "DELETE", url: "/api/sessions" })).headers.allow).toBe(
+      "GET, HEAD, POST",
+    );
+  });
+
+  it("names what is wrong with a new session", async () => {
+    const payload = {
+      company: "",
+      externalId: "x",
+      startedAt: "yesterday",
+      messages: [{ role: "GOD", content: "" }],
+    };
+    const answer = await server.inject({
+      method: "POST",
+      url: "/api/sessions",
+      headers: authorized,
+      payload,
+    });
+    expect(answer.statusCode).toBe(400);
+    expect(
+      answer
+        .json()
+        .error.fields.map((field: { path: string }) => field.path)
+        .sort(),
+    ).toEqual(["company", "messages.0.content", "messages.0.role", "startedAt"]);
+  });
+});
+
+describe("probes without a database", () => {
+  it("lives", async () => {
+    const answer = await server.inject("/livez");
+    expect([answer.statusCode, answer.body]).toEqual([200, '{"status":"ok"}']);
+  });
+
+  it("is not ready", async () => {
+    const answer = await server.inject("/readyz");
+    expect([answer.statusCode, answer.body]).toEqual([503, '{"status":"unavailable"}']);
+  });
+
+  it("tells the cause to those with the token", async () => {
+    const answer = await server.inject({ url: "/api/admin/database-health", headers: authorized });
+    expect(answer.statusCode).toBe(503);
+    expect(answer.headers["content-type"]).toBe("application/health+json; charset=utf-8");
+    expect(answer.headers["cache-control"]).toBe("no-store");
+    expect(answer.json()).toMatchObject({
+      status: "fail",
+      cause: "pgbouncer_unreachable",
+      connection: { status: "failed" },
+    });
+  });
+
+  it("asks callers to leave during a stop", async () => {
+    expect((await server.inject("/livez")).headers.connection).not.toBe("close");
+    stopping = true;
+    const answer = await server.inject("/livez");
+    stopping = false;
+    expect(answer.headers.connection).toBe("close");
+  });
+});

@@ -1,0 +1,96 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { withMigrationEngine } from "../../provider/migrations/engine.ts";
+import { type AppDatabase, startAppDatabase } from "../support/app-database.ts";
+import { engineAvailable } from "../support/postgres18.ts";
+
+const PRISMA = path.resolve(import.meta.dirname, "../../prisma");
+const schema = readFileSync(path.join(PRISMA, "schema.prisma"), "utf8");
+const seed = readFileSync(path.join(PRISMA, "migrations/20261123150100_seed/migration.sql"), "utf8");
+
+const STRUCTURE = `
+  SELECT concat_ws(' ', 'column', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+                   pg_get_expr(d.adbin, d.adrelid)) AS line
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+    LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+   WHERE c.relnamespace = $1::text::regnamespace AND c.relkind = 'r' AND c.relname <> '_prisma_migrations'
+  UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = $1::text AND tablename <> '_prisma_migrations'
+  UNION ALL SELECT concat_ws(' ', 'constraint', conrelid::regclass, conname, pg_get_constraintdef(oid))
+    FROM pg_constraint WHERE connamespace = $1::text::regnamespace AND conrelid::regclass::text NOT LIKE '%\\_prisma\\_migrations'
+  UNION ALL SELECT concat_ws(' ', 'enum', t.typname, string_agg(e.enumlabel, ',' ORDER BY e.enumsortorder))
+    FROM pg_type t JOIN pg_enum e ON e.enumtypid = t.oid WHERE t.typnamespace = $1::text::regnamespace GROUP BY t.typname
+  ORDER BY 1`;
+
+describe.skipIf(!(await engineAvailable()))("migrations", () => {
+  let database: AppDatabase;
+
+  beforeAll(async () => {
+    database = await startAppDatabase();
+  });
+  afterAll(() => database?.stop());
+
+  /** The script that makes `datamodel` from nothing, by Prisma's schema engine. */
+  const scriptFor = async (datamodel: string) => {
+    const files = [{ path: "schema.prisma", content: datamodel }];
+    const { stdout } = await withMigrationEngine(database.owner, "app", ({ engine }) =>
+      engine.diff({
+        from: { tag: "empty" },
+        to: { tag: "schemaDatamodel", files },
+        script: true,
+        exitCode: null,
+        filters: { externalTables: [], externalEnums: [] },
+      }),
+    );
+    // The script starts with CREATE SCHEMA "public", which is not where this database has its tables.
+    return (stdout ?? "").replace(/CREATE SCHEMA .*;/, "");
+  };
+
+  /** Tables, columns, indexes, constraints and enums of a Postgres schema, as text without its name. */
+  const structureOf = (name: string) =>
+    database.asSuperuser(async (client) => {
+      const { rows } = await client.query<{ line: string }>(STRUCTURE, [name]);
+      return rows.map(({ line }) => line.replaceAll(`${name}.`, ""));
+    });
+
+  // Not the engine's own diff of a live database: it cannot read PostgreSQL 18's catalogue through the adapter.
+  it("lead exactly to schema.prisma", async () => {
+    const make = async (name: string, datamodel: string) => {
+      const script = await scriptFor(datamodel);
+      await database.asSuperuser((client) =>
+        client.query(`CREATE SCHEMA ${name}; SET search_path = ${name}; ${script}`),
+      );
+      return await structureOf(name);
+    };
+    const fromMigrations = await structureOf("app");
+    expect(fromMigrations.length).toBeGreaterThan(50);
+    try {
+      expect(fromMigrations).toEqual(await make("expected", schema));
+      expect(fromMigrations).not.toEqual(await make("other", schema.replace("@@index([status])", "")));
+    } finally {
+      await database.asSuperuser((client) => client.query("DROP SCHEMA IF EXISTS expected, other CASCADE"));
+    }
+  });
+
+  it("make everything in the schema of the search_path, owned by the owner", async () => {
+    const { rows } = await database.asSuperuser((client) =>
+      client.query(
+        "SELECT DISTINCT schemaname, tableowner FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",
+      ),
+    );
+    expect(rows).toEqual([{ schemaname: "app", tableowner: "poolkit_owner" }]);
+  });
+
+  it("seed rows that stay the same when they come a second time", async () => {
+    const countRows = () =>
+      database.asSuperuser(async (client) => {
+        const tables = ["companies", "users", "chat_sessions", "messages", "session_stages"];
+        const counts = tables.map((table) => `(SELECT count(*)::int FROM app.${table}) AS ${table}`);
+        return (await client.query(`SELECT ${counts.join(", ")}`)).rows[0];
+      });
+    const before = await countRows();
+    await database.asSuperuser((client) => client.query(`SET search_path = app; ${seed}`));
+    expect(await countRows()).toEqual(before);
+    expect(before).toEqual({ companies: 2, users: 2, chat_sessions: 3, messages: 3, session_stages: 5 });
+  });
+});

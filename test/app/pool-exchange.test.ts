@@ -1,0 +1,179 @@
+import type { SqlQuery, SqlResultSet, Transaction } from "@prisma/driver-adapter-utils";
+import { describe, expect, it } from "vitest";
+import type { DatabaseSettings } from "../../app/lib/config.ts";
+import type { OpenPool } from "../../app/lib/database-pool.ts";
+import { PoolExchange } from "../../app/lib/pool-exchange.ts";
+
+const settings = (connectionLimit: number): DatabaseSettings => ({
+  connectionString: "postgres://a:b@c/d",
+  schema: "app",
+  mode: "standard",
+  connectionLimit,
+  acquireTimeoutSeconds: 5,
+  idleTimeoutSeconds: 5,
+  maxLifetimeSeconds: 60,
+  transactionMaxWaitSeconds: 1,
+  transactionTimeoutSeconds: 1,
+});
+
+const QUERY: SqlQuery = { sql: "SELECT 1", args: [], argTypes: [] };
+const NO_ROWS: SqlResultSet = { columnNames: [], columnTypes: [], rows: [] };
+
+/** A pool without a database: its statements end when the test says so. */
+class FakePool implements OpenPool {
+  readonly settings: DatabaseSettings;
+  readonly statements: PromiseWithResolvers<SqlResultSet>[] = [];
+  closed = false;
+
+  constructor(settings: DatabaseSettings) {
+    this.settings = settings;
+  }
+
+  readonly adapter: OpenPool["adapter"] = {
+    provider: "postgres",
+    adapterName: "fake",
+    queryRaw: () => {
+      const statement = Promise.withResolvers<SqlResultSet>();
+      this.statements.push(statement);
+      return statement.promise;
+    },
+    executeRaw: async () => 1,
+    executeScript: async () => {},
+    startTransaction: async () => this.#transaction(),
+    getConnectionInfo: () => ({ supportsRelationJoins: true }),
+    dispose: async () => {},
+  };
+
+  counts() {
+    return null;
+  }
+
+  async close() {
+    this.closed = true;
+  }
+
+  #transaction(): Transaction {
+    return {
+      provider: "postgres",
+      adapterName: "fake",
+      options: { usePhantomQuery: false },
+      queryRaw: async () => NO_ROWS,
+      executeRaw: async () => 1,
+      commit: async () => {},
+      rollback: async () => {
+        throw new Error("the connection is gone");
+      },
+    };
+  }
+}
+
+async function exchangeWith(limit: number) {
+  const pools: FakePool[] = [];
+  const exchange = new PoolExchange(async (wanted) => {
+    const pool = new FakePool(wanted);
+    pools.push(pool);
+    return pool;
+  });
+  await exchange.use(settings(limit));
+  const poolAt = (index: number) => {
+    const pool = pools[index];
+    if (pool === undefined) throw new Error(`pool ${index} was never opened`);
+    return pool;
+  };
+  return { exchange, pools, poolAt };
+}
+
+/** Lets everything that is ready to run, run. */
+const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+describe("PoolExchange", () => {
+  it("sends new work to the new pool and closes the former one after its last statement", async () => {
+    const { exchange, poolAt } = await exchangeWith(1);
+    const former = exchange.queryRaw(QUERY);
+    await exchange.use(settings(2));
+    const current = exchange.queryRaw(QUERY);
+    expect([poolAt(0).statements.length, poolAt(1).statements.length]).toEqual([1, 1]);
+    await settle();
+    expect(poolAt(0).closed).toBe(false);
+    expect(exchange.state()).toMatchObject({ limit: 2, drainingPools: 1 });
+    poolAt(0).statements[0]?.resolve(NO_ROWS);
+    await former;
+    await settle();
+    expect(poolAt(0).closed).toBe(true);
+    expect(exchange.state().drainingPools).toBe(0);
+    poolAt(1).statements[0]?.resolve(NO_ROWS);
+    await current;
+    expect(poolAt(1).closed).toBe(false);
+  });
+
+  it.each<[string, (transaction: Transaction) => Promise<void>]>([
+    ["commit", (transaction) => transaction.commit()],
+    ["a rollback that fails", (transaction) => transaction.rollback().catch(() => {})],
+  ])("keeps the former pool until the %s of its transaction", async (_name, end) => {
+    const { exchange, poolAt } = await exchangeWith(1);
+    const transaction = await exchange.startTransaction();
+    await exchange.use(settings(2));
+    await transaction.queryRaw(QUERY);
+    await settle();
+    expect(poolAt(0).closed).toBe(false);
+    await end(transaction);
+    await settle();
+    expect(poolAt(0).closed).toBe(true);
+  });
+
+  it("says since when more work than connections is under way, and forgets it when the queue is gone", async () => {
+    const { exchange, poolAt } = await exchangeWith(1);
+    const first = exchange.queryRaw(QUERY);
+    expect(exchange.state()).toMatchObject({ running: 1, fullForMs: 0 });
+    const second = exchange.queryRaw(QUERY);
+    await settle();
+    expect(exchange.state().running).toBe(2);
+    expect(exchange.state().fullForMs).toBeGreaterThan(0);
+    poolAt(0).statements[0]?.resolve(NO_ROWS);
+    await first;
+    expect(exchange.state()).toMatchObject({ running: 1, fullForMs: 0 });
+    poolAt(0).statements[1]?.resolve(NO_ROWS);
+    await second;
+  });
+
+  it("counts a failed statement as ended and remembers that work gave up waiting", async () => {
+    const { exchange, poolAt } = await exchangeWith(1);
+    const refused = exchange.queryRaw(QUERY);
+    poolAt(0).statements[0]?.reject(new Error("timeout exceeded when trying to connect"));
+    await expect(refused).rejects.toThrow("timeout exceeded");
+    expect(exchange.state().running).toBe(0);
+    expect(exchange.state().lastAcquireTimeoutMsAgo).toBeLessThan(60_000);
+  });
+
+  it("closes when all work has ended, and says so", async () => {
+    const { exchange, poolAt } = await exchangeWith(1);
+    const statement = exchange.queryRaw(QUERY);
+    const closing = exchange.close(60_000);
+    poolAt(0).statements[0]?.resolve(NO_ROWS);
+    await statement;
+    expect(await closing).toBe(true);
+    expect(poolAt(0).closed).toBe(true);
+  });
+
+  it("gives up at the deadline of a close, and says so", async () => {
+    const { exchange } = await exchangeWith(1);
+    const statement = exchange.queryRaw(QUERY);
+    expect(await exchange.close(1)).toBe(false);
+    expect(statement).toBeInstanceOf(Promise);
+  });
+
+  it("opens one pool, not several, for the queries after a disconnect", async () => {
+    const { exchange, pools } = await exchangeWith(1);
+    await exchange.dispose();
+    const queries = [exchange.queryRaw(QUERY), exchange.queryRaw(QUERY)];
+    await settle();
+    expect(pools).toHaveLength(2);
+    for (const statement of pools[1]?.statements ?? []) statement.resolve(NO_ROWS);
+    await Promise.all(queries);
+  });
+
+  it("says what is missing when it is used without settings", async () => {
+    expect(() => new PoolExchange().settings).toThrow("call use() first");
+    await expect(new PoolExchange().queryRaw(QUERY)).rejects.toThrow("call use() first");
+  });
+});

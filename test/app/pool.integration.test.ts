@@ -1,0 +1,203 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { type AppDatabase, startAppDatabase } from "../support/app-database.ts";
+import { type AppFiles, AppProcess, HEALTH_TOKEN } from "../support/app-process.ts";
+import { eventually, type Load, startLoad } from "../support/load.ts";
+import { engineAvailable } from "../support/postgres18.ts";
+
+const MODES = [
+  ["standard", "false"],
+  ["enhanced", "true"],
+] as const;
+
+describe.skipIf(!(await engineAvailable()))("the application over PgBouncer and Postgres", () => {
+  let database: AppDatabase;
+  let app: AppProcess | undefined;
+  let load: Load | undefined;
+
+  beforeAll(async () => {
+    database = await startAppDatabase();
+  });
+  afterEach(async () => {
+    await load?.stop();
+    await app?.stop();
+    load = app = undefined;
+  });
+  afterAll(() => database?.stop());
+
+  const files = (settings: Record<string, string>): AppFiles => ({
+    settings: { DATABASE_POOL_TIMEOUT: "10", STOP_GRACE: "10", ...settings },
+    databaseUrl: database.urls.database,
+    monitorUrl: database.urls.monitor,
+    consoleUrl: database.urls.console,
+  });
+  const start = async (settings: Record<string, string>) => {
+    app = await AppProcess.start(files(settings));
+    return app;
+  };
+  /** Connections of the application's pool, as PgBouncer sees them. */
+  const poolClients = async () =>
+    (await database.pgbouncer.console("SHOW CLIENTS")).filter((row) => row.application_name === "poolkit-app")
+      .length;
+
+  describe.each(MODES)("%s mode", (mode, enhanced) => {
+    it("never opens more than the limit for hundreds of concurrent requests", async () => {
+      const started = await start({ USE_ENHANCED_POOLING: enhanced, DATABASE_CONNECTION_LIMIT: "7" });
+      const running = startLoad(300, () => started.get("/api/sessions?limit=5"));
+      load = running;
+      let most = 0;
+      for (let look = 0; look < 10; look++) {
+        await running.progress(50);
+        most = Math.max(most, await poolClients());
+      }
+      const { failures } = await running.stop();
+      expect(failures).toEqual([]);
+      expect(most).toBe(7);
+      const { application } = (await started.health()).pool;
+      expect(application).toMatchObject({ mode, limit: 7, runningCount: 0 });
+      expect(application.totalCount).toBe(mode === "enhanced" ? 7 : null);
+    });
+
+    it("ends on SIGTERM under load without a failed request, a leaked client or an open transaction", async () => {
+      const started = await start({ USE_ENHANCED_POOLING: enhanced, DATABASE_CONNECTION_LIMIT: "5" });
+      let isReady = true;
+      // Callers that follow readiness, as a proxy or an orchestrator does, and write as well as read.
+      let number = 0;
+      const running = startLoad(20, async () => {
+        if (!isReady) return new Response();
+        number += 1;
+        if (number % 5 > 0) return await started.get("/api/sessions");
+        const startedAt = "2026-11-23T00:00:00Z";
+        return await started.post("/api/sessions", {
+          company: "Stop",
+          externalId: `${mode}-${number}`,
+          startedAt,
+        });
+      });
+      load = running;
+      await running.progress(200);
+      started.child.kill("SIGTERM");
+      await eventually(async () => (await started.get("/readyz")).status === 503, { what: "readiness 503" });
+      isReady = false;
+      const { failures } = await running.stop();
+      expect(failures).toEqual([]);
+      expect(await started.exited).toBe(0);
+      expect(await poolClients()).toBe(0);
+      const open = await database.asSuperuser((client) =>
+        client.query("SELECT pid FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"),
+      );
+      expect(open.rows).toEqual([]);
+    });
+  });
+
+  it("changes limit and mode on SIGHUP under load without a failed request", async () => {
+    const started = await start({ USE_ENHANCED_POOLING: "false", DATABASE_CONNECTION_LIMIT: "4" });
+    const running = startLoad(30, () => started.get("/api/dashboard"));
+    load = running;
+    const changes = [
+      { USE_ENHANCED_POOLING: "true", DATABASE_CONNECTION_LIMIT: "9" },
+      { USE_ENHANCED_POOLING: "true", DATABASE_CONNECTION_LIMIT: "3" },
+      { USE_ENHANCED_POOLING: "false", DATABASE_CONNECTION_LIMIT: "6" },
+    ];
+    for (const change of changes) {
+      await running.progress(100);
+      const { revision } = (await started.health()).configuration;
+      started.reconfigure(files(change));
+      await eventually(async () => (await started.health()).configuration.revision !== revision);
+      const { application } = (await started.health()).pool;
+      expect(application).toMatchObject({
+        mode: change.USE_ENHANCED_POOLING === "true" ? "enhanced" : "standard",
+        limit: Number(change.DATABASE_CONNECTION_LIMIT),
+      });
+      await running.progress(100);
+      await eventually(async () => (await poolClients()) <= Number(change.DATABASE_CONNECTION_LIMIT), {
+        what: "the former pool's end",
+      });
+    }
+    const { failures, succeeded } = await running.stop();
+    expect(failures).toEqual([]);
+    expect(succeeded).toBeGreaterThanOrEqual(600);
+  });
+
+  it("refuses an invalid file, keeps the former settings and says why", async () => {
+    const started = await start({ DATABASE_CONNECTION_LIMIT: "4" });
+    const before = await started.health();
+    expect(before).toMatchObject({ status: "pass", cause: null });
+    started.reconfigure(files({ DATABASE_CONNECTION_LIMIT: "-1" }));
+    await eventually(async () => (await started.health()).configuration.lastError !== null, {
+      what: "lastError",
+    });
+    const refused = await started.health();
+    expect(refused).toMatchObject({ status: "warn", cause: "configuration_refused" });
+    expect(refused.configuration.lastError).toMatch(
+      /^DATABASE_CONNECTION_LIMIT \(settings file\): found "-1"/,
+    );
+    expect(refused.configuration.revision).toBe(before.configuration.revision);
+    expect(refused.pool.application.limit).toBe(4);
+    expect((await started.get("/api/sessions")).status).toBe(200);
+
+    started.reconfigure({ ...files({}), databaseUrl: database.urls.database.replace("canary", "wrong") });
+    await eventually(async () =>
+      /does not log in/.test((await started.health()).configuration.lastError ?? ""),
+    );
+
+    started.reconfigure(files({ DATABASE_CONNECTION_LIMIT: "5" }));
+    await eventually(async () => (await started.health()).status === "pass", {
+      what: "the repaired settings",
+    });
+    expect((await started.health()).pool.application.limit).toBe(5);
+  });
+
+  it("writes a session with its messages and stages, once", async () => {
+    const started = await start({});
+    const session = {
+      company: "Written",
+      externalId: "w-1",
+      startedAt: "2026-11-23T10:00:00+01:00",
+      messages: [
+        { role: "USER", content: "Hello" },
+        { role: "ASSISTANT", content: "Hi" },
+      ],
+    };
+    expect((await started.post("/api/sessions", session)).status).toBe(201);
+    expect((await started.post("/api/sessions", session)).status).toBe(409);
+    const listed = (await (await started.get("/api/sessions?limit=1")).json()) as { sessions: object[] };
+    expect(listed.sessions[0]).toMatchObject({
+      externalId: "w-1",
+      company: "Written",
+      messages: 2,
+      status: "OPEN",
+    });
+    const stages = await database.asSuperuser((client) =>
+      client.query(
+        "SELECT DISTINCT stage.status FROM app.session_stages stage JOIN app.chat_sessions ON id = session_id WHERE external_id = 'w-1'",
+      ),
+    );
+    expect(stages.rows).toEqual([{ status: "PENDING" }]);
+  });
+
+  it("logs JSON lines without a secret", async () => {
+    const started = await start({});
+    await started.get("/api/sessions?q=canary-query");
+    await fetch(`${started.url}/api/sessions`, { headers: { authorization: "Bearer canary-wrong" } });
+    started.child.kill("SIGTERM");
+    await started.exited;
+    for (const line of started.lines)
+      expect(JSON.parse(line)).toMatchObject({ stack: "local", preset: "none" });
+    expect(started.lines.join("\n")).not.toMatch(/canary/);
+    expect(started.lines.join("\n")).not.toContain(HEALTH_TOKEN);
+    expect(started.errors).toEqual([]);
+  });
+
+  it("exits 78 with every problem and nothing else when the configuration is wrong", async () => {
+    app = await AppProcess.start({
+      settings: { DATABASE_CONNECTION_LIMIT: "0" },
+      databaseUrl: "mysql://a:canary@h/d",
+    });
+    expect(await app.exited).toBe(78);
+    expect(app.errors.map((line) => line.split(" ")[0])).toEqual([
+      "DATABASE_URL",
+      "DATABASE_CONNECTION_LIMIT",
+    ]);
+    expect(app.errors.join("\n")).not.toMatch(/canary|\bat /);
+  });
+});

@@ -1,0 +1,49 @@
+import { describe, expect, it } from "vitest";
+import { SharedProbe } from "../../app/lib/shared-probe.ts";
+
+/** A probe that ends when told to, and counts how often it was started. */
+function controlled(freshForMs: number) {
+  const pending: ((value: number) => void)[] = [];
+  const probe = new SharedProbe(freshForMs, () => new Promise<number>((resolve) => pending.push(resolve)));
+  return { probe, pending };
+}
+
+describe("SharedProbe", () => {
+  it("starts one look for a hundred callers", async () => {
+    const { probe, pending } = controlled(0);
+    const calls = Array.from({ length: 100 }, () => probe.get());
+    expect(pending).toHaveLength(1);
+    pending[0]?.(7);
+    expect(new Set(await Promise.all(calls))).toEqual(new Set([7]));
+  });
+
+  it("gives a fresh result without another look", async () => {
+    const { probe, pending } = controlled(60_000);
+    const first = probe.get();
+    pending[0]?.(1);
+    await first;
+    expect(await probe.get()).toBe(1);
+    expect(pending).toHaveLength(1);
+  });
+
+  it("looks again when the result is old", async () => {
+    const { probe, pending } = controlled(0);
+    const first = probe.get();
+    pending[0]?.(1);
+    await first;
+    const second = probe.get();
+    pending[1]?.(2);
+    expect(await second).toBe(2);
+  });
+
+  it("recovers from a look that fails", async () => {
+    let calls = 0;
+    const probe = new SharedProbe(60_000, async () => {
+      calls += 1;
+      if (calls === 1) throw new Error("first");
+      return calls;
+    });
+    await expect(probe.get()).rejects.toThrow("first");
+    expect(await probe.get()).toBe(2);
+  });
+});

@@ -1,0 +1,67 @@
+import { createServer } from "node:http";
+import { afterEach, describe, expect, it } from "vitest";
+import { healthSummary } from "../../cli/health-body.ts";
+import { exitCode, probeHealth } from "../../cli/health-probe.ts";
+
+let close: () => void = () => undefined;
+afterEach(() => close());
+
+/** A health endpoint that answers this, whatever it is asked. */
+function endpoint(status: number, body: string): Promise<string> {
+  return new Promise((resolve) => {
+    const server = createServer((_request, response) => response.writeHead(status).end(body));
+    close = () => server.close();
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      resolve(`http://127.0.0.1:${typeof address === "object" ? address?.port : 0}/`);
+    });
+  });
+}
+
+describe("exit code of poolkit health", () => {
+  it.each([
+    [200, '{"status":"pass"}', 0],
+    [200, '{"status":"warn","cause":"slow_queries"}', 1],
+    [503, '{"status":"fail","cause":"postgres_unreachable"}', 2],
+    [200, '{"status":"excellent"}', 2],
+    [502, "<html>", 2],
+    [401, "{}", 2],
+  ])("for an answer %i %s is %i", async (status, body, expected) => {
+    expect(exitCode(await probeHealth(await endpoint(status, body), "token"))).toBe(expected);
+  });
+
+  it("is 2 when nothing answers, with the reason", async () => {
+    const probe = await probeHealth("http://127.0.0.1:1/", "token");
+    expect(probe).toMatchObject({ reached: false, reason: expect.stringContaining("does not answer") });
+    expect(exitCode(probe)).toBe(2);
+  });
+});
+
+describe("healthSummary", () => {
+  it("leaves out what is not known instead of inventing it", () => {
+    expect(healthSummary({ status: "fail", cause: "pgbouncer_unreachable", output: "start it" })).toBe(
+      "health       fail (pgbouncer_unreachable): start it",
+    );
+  });
+
+  it("shows every layer", () => {
+    const summary = healthSummary({
+      status: "pass",
+      connection: { status: "connected", latencyMs: 0 },
+      pool: {
+        application: { mode: "enhanced", limit: 20, totalCount: 3, idleCount: 2, waitingCount: 0 },
+        pgbouncer: {
+          pools: [{ user: "app", cl_active: 1, cl_waiting: 2, sv_active: 3, sv_idle: 4, poolSize: 15 }],
+        },
+        postgres: { version: "18.6", maxConnections: 100, usedConnections: 7 },
+      },
+    });
+    expect(summary.split("\n")).toEqual([
+      "health       pass",
+      "connection   connected, 0 ms through PgBouncer",
+      "application  enhanced pool, limit 20, 3 open, 2 idle, 0 waiting",
+      "pgbouncer    app: clients 1 active, 2 waiting; servers 3 active, 4 idle of 15",
+      "postgres     7 of 100 connections, version 18.6",
+    ]);
+  });
+});

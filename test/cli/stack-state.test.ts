@@ -1,0 +1,80 @@
+import { describe, expect, it } from "vitest";
+import {
+  administrationIn,
+  containers,
+  parseState,
+  pendingCreates,
+  withCreatesSettled,
+} from "../../cli/stack-state.ts";
+
+const container = {
+  urn: "urn:pulumi:dev::poolkit::docker:index/container:Container::app-server",
+  type: "docker:index/container:Container",
+  inputs: { name: "poolkit-dev-app" },
+  parent: "urn:pulumi:dev::poolkit::pulumi:pulumi:Stack::poolkit-dev",
+};
+const provider = {
+  urn: "urn:pulumi:dev::poolkit::pulumi:providers:postgresql::database-admin",
+  type: "pulumi:providers:postgresql",
+  inputs: {
+    host: "127.0.0.1",
+    port: "5433",
+    username: "postgres",
+    database: "postgres",
+    password: {
+      "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+      plaintext: '"secret"',
+    },
+  },
+};
+const state = (deployment: object) => parseState(JSON.stringify({ version: 3, deployment }));
+const interrupted = state({
+  resources: [provider],
+  pending_operations: [
+    { type: "creating", resource: container },
+    { type: "creating", resource: { ...container, urn: "never-made" } },
+    { type: "deleting", resource: provider },
+  ],
+});
+
+describe("pendingCreates", () => {
+  it.each([
+    ["a stack that was never deployed", {}],
+    ["a finished stack", { resources: [container], pending_operations: [] }],
+    ["a pending update", { pending_operations: [{ type: "updating", resource: container }] }],
+  ])("finds nothing in %s", (_what, deployment) => {
+    expect(pendingCreates(state(deployment))).toEqual([]);
+  });
+
+  it("finds them by urn, type and name", () => {
+    const { urn, type, inputs } = container;
+    expect(pendingCreates(interrupted)[0]).toEqual({ urn, type, name: inputs.name });
+  });
+});
+
+it("finds the containers that should run", () => {
+  const deployed = { ...container, id: "0123" };
+  expect(containers(state({ resources: [deployed, provider] }))).toEqual([
+    { urn: container.urn, id: "0123" },
+  ]);
+});
+
+it("takes the superuser's login from the state's provider", () => {
+  expect(administrationIn(interrupted)).toEqual({
+    host: "127.0.0.1",
+    port: 5433,
+    username: "postgres",
+    database: "postgres",
+    password: "secret",
+  });
+});
+
+it("adopts what was made, forgets what was not, keeps everything else", () => {
+  expect(withCreatesSettled(interrupted, new Map([[container.urn, "0123"]]))).toEqual({
+    version: 3,
+    deployment: {
+      resources: [provider, { ...container, id: "0123", outputs: container.inputs }],
+      pending_operations: [{ type: "deleting", resource: provider }],
+    },
+  });
+});

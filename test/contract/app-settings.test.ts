@@ -1,0 +1,68 @@
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { parseEnv } from "node:util";
+import { describe, expect, it } from "vitest";
+import { buildInfo } from "../../app/generated/build-info.ts";
+import { ENVIRONMENT_KEYS, LIVE_SETTINGS } from "../../app/lib/settings.ts";
+import { appSettings } from "../../infra/app-settings.ts";
+import { presetNames, presets } from "../../infra/presets.ts";
+
+const root = path.resolve(import.meta.dirname, "../..");
+const text = (file: string) => readFileSync(path.join(root, file), "utf8");
+
+/** Read by prisma.config.ts for Prisma's CLI, never by the application. */
+const TOOL_KEYS = ["DIRECT_URL"];
+
+describe("variables", () => {
+  it(".env.example has exactly the variables that the application and Prisma's CLI read", () => {
+    expect(Object.keys(parseEnv(text(".env.example"))).sort()).toEqual(
+      [...ENVIRONMENT_KEYS, ...TOOL_KEYS].sort(),
+    );
+  });
+
+  it(".env.example explains every group of variables", () => {
+    const blocks = text(".env.example").split(/\n(?=#)/);
+    expect(blocks.every((block) => block.startsWith("#"))).toBe(true);
+  });
+
+  it.each(presetNames)("infra writes for %s only settings that the application knows and accepts", (name) => {
+    const written = Object.entries(appSettings("a-stack", name, presets[name]));
+    const known = new Map(Object.entries(LIVE_SETTINGS));
+    for (const [key, value] of written) {
+      expect(known.get(key)?.schema.safeParse(value).success, `${key}=${value}`).toBe(true);
+    }
+    // What infra leaves out must have a default in the application.
+    const left = [...known.keys()].filter((key) => !written.some(([writtenKey]) => writtenKey === key));
+    expect(left).toEqual(["DATABASE_ACQUIRE_TIMEOUT"]);
+  });
+});
+
+describe("files", () => {
+  const sources = readdirSync(path.join(root, "app"), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts") && !file.startsWith("generated"))
+    .map((file) => ({ file, source: text(`app/${file}`) }));
+  const filesWith = (pattern: RegExp) =>
+    sources.filter(({ source }) => pattern.test(source)).map(({ file }) => file);
+
+  it.each<[string, RegExp, string[]]>([
+    ["constructs the client", /new PrismaClient\(/, ["lib/prisma.ts"]],
+    ["constructs a pool", /new (pg\.)?Pool\(/, ["lib/database-pool.ts"]],
+    ["constructs the adapter", /new PrismaPg\(/, ["lib/database-pool.ts"]],
+    ["constructs the exchange", /new PoolExchange\(/, ["lib/prisma.ts"]],
+    ["constructs a bare client", /new (pg\.)?Client\(/, ["lib/probe-connection.ts"]],
+    ["reads the environment", /process\.env\b/, ["lib/environment.ts"]],
+    [
+      "needs a session of the server",
+      /pg_advisory_lock|\bLISTEN\b|\bNOTIFY\b|\bTEMP(ORARY)? TABLE\b|\bSET (?!LOCAL)[a-z_]+ *(=|TO)/,
+      [],
+    ],
+  ])("only the named one %s", (_what, pattern, files) => {
+    expect(filesWith(pattern)).toEqual(files);
+  });
+
+  it("the build knows every migration", () => {
+    const folders = readdirSync(path.join(root, "prisma/migrations"), { withFileTypes: true });
+    const names = folders.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+    expect(buildInfo.migrations).toEqual(names.sort());
+  });
+});

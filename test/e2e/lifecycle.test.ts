@@ -1,0 +1,241 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { roles } from "../../infra/names.ts";
+import { presetNames, presets } from "../../infra/presets.ts";
+import { engine, resourcesOf } from "./support/engine.ts";
+import { Project } from "./support/project.ts";
+import { leaksIn, secretsOf } from "./support/secrets.ts";
+import { TestStack } from "./support/stack.ts";
+
+/** All three environments on one engine at the same time, from nothing to nothing. */
+const project = new Project();
+const stacks = new Map<string, TestStack>();
+const firstUps = new Map<string, string>();
+
+function stackOf(preset: string): TestStack {
+  const stack = stacks.get(preset);
+  if (stack === undefined) throw new Error(`${preset} was not created`);
+  return stack;
+}
+
+beforeAll(async () => {
+  for (const preset of presetNames) stacks.set(preset, await TestStack.create(project, preset));
+  await Promise.all(
+    [...stacks].map(async ([preset, stack]) => {
+      firstUps.set(preset, (await stack.mustUp()).text);
+    }),
+  );
+});
+
+afterAll(async () => {
+  for (const stack of stacks.values()) await stack.sweep();
+  project.remove();
+});
+
+describe.each(presetNames)("a stack of preset %s", (preset) => {
+  it("is healthy and says how it is sized", async () => {
+    const { status, body } = await stackOf(preset).health();
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      status: "pass",
+      pool: {
+        application: {
+          mode: presets[preset].enhancedPooling ? "enhanced" : "standard",
+          limit: presets[preset].connectionLimit,
+        },
+      },
+      configuration: {
+        preset,
+        values: {
+          DATABASE_CONNECTION_LIMIT: { value: presets[preset].connectionLimit, source: "settings file" },
+          DATABASE_POOL_TIMEOUT: { value: presets[preset].poolTimeoutSeconds, source: "settings file" },
+          USE_ENHANCED_POOLING: { value: presets[preset].enhancedPooling, source: "settings file" },
+        },
+      },
+    });
+  });
+
+  it("runs PgBouncer with the preset's settings", async () => {
+    const sizes = presets[preset];
+    const config = await stackOf(preset).console<{ key: string; value: string }>("SHOW CONFIG");
+    const running = Object.fromEntries(config.map(({ key, value }) => [key, value]));
+    expect(running).toMatchObject({
+      pool_mode: "transaction",
+      max_client_conn: String(sizes.maxClientConnections),
+      default_pool_size: String(sizes.poolSize),
+      reserve_pool_size: String(sizes.reservePoolSize),
+      reserve_pool_timeout: String(sizes.reservePoolTimeoutSeconds),
+      max_db_connections: String(sizes.maxDatabaseConnections),
+      query_wait_timeout: String(sizes.queryWaitTimeoutSeconds),
+      server_connect_timeout: String(sizes.serverConnectTimeoutSeconds),
+      server_login_retry: String(sizes.serverLoginRetrySeconds),
+    });
+    const databases = await stackOf(preset).console<{
+      name: string;
+      pool_size: number;
+      max_connections: number;
+    }>("SHOW DATABASES");
+    expect(databases.find(({ name }) => name === "poolkit")).toMatchObject({
+      pool_size: sizes.poolSize,
+      max_connections: sizes.maxDatabaseConnections,
+    });
+  });
+
+  it("runs Postgres with the preset's timeouts on the application's role", async () => {
+    const sizes = presets[preset];
+    const settings = await stackOf(preset).sql<{ setting: string }>(
+      `SELECT unnest(setconfig) AS setting FROM pg_db_role_setting
+       JOIN pg_roles ON pg_roles.oid = setrole WHERE rolname = '${roles.app}'`,
+    );
+    expect(settings.map(({ setting }) => setting)).toEqual(
+      expect.arrayContaining([
+        `statement_timeout=${sizes.statementTimeoutSeconds * 1000}`,
+        `idle_in_transaction_session_timeout=${sizes.idleInTransactionTimeoutSeconds * 1000}`,
+        `lock_timeout=${sizes.lockTimeoutSeconds}s`,
+      ]),
+    );
+    const [role] = await stackOf(preset).sql<{ rolconnlimit: number; rolsuper: boolean }>(
+      `SELECT rolconnlimit, rolsuper FROM pg_roles WHERE rolname = '${roles.app}'`,
+    );
+    expect(role).toEqual({
+      rolconnlimit: sizes.maxDatabaseConnections + sizes.reservePoolSize,
+      rolsuper: false,
+    });
+  });
+
+  it("gives those timeouts to the application's sessions through PgBouncer", async () => {
+    const { databaseUrl } = await stackOf(preset).outputs();
+    const [row] = await stackOf(preset).sql<{ statement: string; lock: string }>(
+      "SELECT current_setting('statement_timeout') AS statement, current_setting('lock_timeout') AS lock",
+      databaseUrl,
+    );
+    expect(row).toEqual({
+      statement: `${presets[preset].statementTimeoutSeconds}s`,
+      lock: `${presets[preset].lockTimeoutSeconds}s`,
+    });
+  });
+
+  it("has the documented outputs", async () => {
+    const outputs = await stackOf(preset).outputs();
+    expect(Object.keys(outputs).sort()).toEqual([
+      "databaseUrl",
+      "directDatabaseUrl",
+      "healthToken",
+      "healthUrl",
+      "pgbouncerHost",
+      "pgbouncerPort",
+      "poolLimits",
+      "preset",
+      "readme",
+      "url",
+    ]);
+    const hidden = await stackOf(preset).must(["stack", "output", "--json", ...stackOf(preset).flag]);
+    expect(JSON.parse(hidden.text)).toMatchObject({
+      databaseUrl: "[secret]",
+      directDatabaseUrl: "[secret]",
+      healthToken: "[secret]",
+    });
+  });
+
+  it("runs hardened containers that publish on loopback only", async () => {
+    for (const component of ["postgres", "pgbouncer", "app"] as const) {
+      const { Config, HostConfig } = await stackOf(preset).container(component).inspect();
+      expect(HostConfig, component).toMatchObject({
+        ReadonlyRootfs: true,
+        CapDrop: ["ALL"],
+        SecurityOpt: ["no-new-privileges"],
+        Privileged: false,
+      });
+      expect(HostConfig.Memory, component).toBeGreaterThan(0);
+      expect(HostConfig.MemorySwap, component).toBe(HostConfig.Memory);
+      expect(Config.User, component).toMatch(/^[1-9]\d*:[1-9]\d*$/);
+      const bindings = Object.values(HostConfig.PortBindings as Record<string, { HostIp: string }[]>).flat();
+      expect(
+        bindings.map(({ HostIp }) => HostIp),
+        component,
+      ).toEqual(["127.0.0.1"]);
+    }
+  });
+
+  it("shows its secrets nowhere", async () => {
+    const stack = stackOf(preset);
+    const secrets = secretsOf(stack);
+    const places: Record<string, string> = { "output of up": firstUps.get(preset) ?? "" };
+    places["preview --diff"] = (await stack.preview("--diff", "--json")).text;
+    places["state files"] = filesBelow(join(project.directory, "state"));
+    places["stack files"] = readFileSync(join(project.directory, `Pulumi.${stack.name}.yaml`), "utf8");
+    for (const component of ["postgres", "pgbouncer", "app"] as const) {
+      const container = stack.container(component);
+      const inspected = await container.inspect();
+      places[`inspect ${component}`] = JSON.stringify(inspected);
+      places[`logs ${component}`] = (await container.logs({ stdout: true, stderr: true })).toString();
+      places[`history ${component}`] = JSON.stringify(await engine.getImage(inspected.Image).history());
+      places[`processes ${component}`] = JSON.stringify(await container.top({ ps_args: "axww" }));
+    }
+    const found = Object.entries(places).flatMap(([place, text]) =>
+      leaksIn(text, secrets).map((leak) => [place, leak]),
+    );
+    expect(found).toEqual([]);
+    // The search itself works: the outputs, asked for with --show-secrets, do hold secrets.
+    expect(leaksIn(JSON.stringify(await stack.outputs()), secrets)).not.toEqual([]);
+  });
+
+  it("changes nothing at a second up, nor at one that refreshes", async () => {
+    const second = await stackOf(preset).up("--expect-no-changes");
+    expect(second.code, second.text).toBe(0);
+    const refreshed = await stackOf(preset).up("--refresh", "--expect-no-changes");
+    expect(refreshed.code, refreshed.text).toBe(0);
+  });
+});
+
+describe("images", () => {
+  it.each([
+    ["postgres", 250],
+    ["pgbouncer", 60],
+    ["app", 220],
+  ] as const)(
+    "%s is at most %i MB, runs as its own user and says how to stop and check it",
+    async (component, megabytes) => {
+      const { Image } = await stackOf("dev").container(component).inspect();
+      const { Size, Config } = await engine.getImage(Image).inspect();
+      expect(Size / 1e6).toBeLessThanOrEqual(megabytes);
+      expect(Config.User).toMatch(/^[1-9]\d*:[1-9]\d*$/);
+      expect(Config.Healthcheck?.Test?.[0]).toBe("CMD");
+      expect(Config).toMatchObject({
+        StopSignal: component === "app" ? "SIGTERM" : "SIGINT",
+        Labels: expect.objectContaining({ "org.opencontainers.image.title": `poolkit-${component}` }),
+      });
+    },
+  );
+});
+
+describe("destroy", () => {
+  it("leaves nothing of a dev stack", async () => {
+    const stack = stackOf("dev");
+    const { code, text } = await stack.destroy();
+    expect(code, text).toBe(0);
+    expect(await resourcesOf(stack.name)).toEqual([]);
+  });
+
+  it.each(["prod", "high-load"])("refuses %s until its data may go, the documented way", async (preset) => {
+    const stack = stackOf(preset);
+    const before = await resourcesOf(stack.name);
+    const refused = await stack.destroy();
+    expect(refused.code).not.toBe(0);
+    expect(refused.text).toContain("protected");
+    expect(await resourcesOf(stack.name)).toEqual(before);
+
+    await stack.setPath("poolkit:overrides.protectData", "false");
+    await stack.mustUp();
+    const allowed = await stack.destroy();
+    expect(allowed.code, allowed.text).toBe(0);
+    expect(await resourcesOf(stack.name)).toEqual([]);
+  });
+});
+
+function filesBelow(directory: string): string {
+  const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return files.map((entry) => readFileSync(join(entry.parentPath, entry.name), "utf8")).join("\n");
+}

@@ -1,0 +1,131 @@
+import { randomBytes } from "node:crypto";
+import pg from "pg";
+import { roles } from "../../../infra/names.ts";
+import type { PresetName } from "../../../infra/presets.ts";
+import { freePort } from "../../support/free-port.ts";
+import { engine, removeStackByLabel } from "./engine.ts";
+import type { Project, Ran } from "./project.ts";
+import { password } from "./secrets.ts";
+
+export interface Outputs {
+  readonly url: string;
+  readonly healthUrl: string;
+  readonly healthToken: string;
+  readonly databaseUrl: string;
+  readonly directDatabaseUrl: string;
+  readonly pgbouncerHost: string;
+  readonly pgbouncerPort: number;
+  readonly preset: string;
+  readonly poolLimits: Record<string, number>;
+  readonly readme: string;
+}
+
+/** A stack of a test project: real containers under a name of its own and on free ports. */
+export class TestStack {
+  readonly name: string;
+  readonly project: Project;
+  private knownOutputs: Outputs | undefined;
+
+  private constructor(project: Project, name: string) {
+    this.project = project;
+    this.name = name;
+  }
+
+  /** `pulumi stack init` and the configuration a person would set; nothing is deployed yet. */
+  static async create(project: Project, preset: PresetName, label: string = preset): Promise<TestStack> {
+    const stack = new TestStack(project, `test-${label}-${randomBytes(3).toString("hex")}`);
+    await stack.must(["stack", "init", stack.name, "--no-select"]);
+    await stack.must(["config", "set", "poolkit:preset", preset, ...stack.flag]);
+    for (const port of ["app", "pgbouncer", "postgres"]) {
+      await stack.setPath(`poolkit:ports.${port}`, String(await freePort()));
+    }
+    const seed = ["config", "set", "--secret", "poolkit:secretSeed", ...stack.flag];
+    const { code, text } = await project.run("pulumi", seed, { input: stack.seed });
+    if (code !== 0) throw new Error(text);
+    return stack;
+  }
+
+  get seed(): string {
+    return `${this.project.canary}-${this.name}`;
+  }
+
+  passwordOf(role: string): string {
+    return password(this, role);
+  }
+
+  get flag(): string[] {
+    return ["--stack", this.name];
+  }
+
+  container(component: "postgres" | "pgbouncer" | "app") {
+    return engine.getContainer(`poolkit-${this.name}-${component}`);
+  }
+
+  up(...args: string[]): Promise<Ran> {
+    return this.project.pulumi(["up", "--yes", "--skip-preview", ...this.flag, ...args]);
+  }
+
+  preview(...args: string[]): Promise<Ran> {
+    return this.project.pulumi(["preview", ...this.flag, ...args]);
+  }
+
+  destroy(...args: string[]): Promise<Ran> {
+    return this.project.pulumi(["destroy", "--yes", "--skip-preview", ...this.flag, ...args]);
+  }
+
+  setPath(path: string, value: string): Promise<Ran> {
+    return this.must(["config", "set", "--path", path, value, ...this.flag]);
+  }
+
+  async must(args: readonly string[]): Promise<Ran> {
+    const ran = await this.project.pulumi(args);
+    if (ran.code !== 0) throw new Error(`pulumi ${args.join(" ")} exited ${ran.code}:\n${ran.text}`);
+    return ran;
+  }
+
+  async mustUp(...args: string[]): Promise<Ran> {
+    const ran = await this.up(...args);
+    if (ran.code !== 0) throw new Error(`up exited ${ran.code}:\n${ran.text}`);
+    return ran;
+  }
+
+  /** The outputs; no test changes them but the preset, so they are read once after the first up. */
+  async outputs(): Promise<Outputs> {
+    this.knownOutputs ??= await this.readOutputs();
+    return this.knownOutputs;
+  }
+
+  private async readOutputs(): Promise<Outputs> {
+    const { text } = await this.must(["stack", "output", "--json", "--show-secrets", ...this.flag]);
+    return JSON.parse(text) as Outputs;
+  }
+
+  async health(): Promise<{ status: number; body: Record<string, unknown> }> {
+    const { healthUrl, healthToken } = await this.outputs();
+    const response = await fetch(healthUrl, { headers: { authorization: `Bearer ${healthToken}` } });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  }
+
+  /** One SHOW command on PgBouncer's console, as the deployer. */
+  async console<Row extends pg.QueryResultRow>(command: string): Promise<Row[]> {
+    const { pgbouncerPort } = await this.outputs();
+    const url = `postgresql://${roles.admin}:${password(this, roles.admin)}@127.0.0.1:${pgbouncerPort}/pgbouncer`;
+    return this.sql<Row>(command, url);
+  }
+
+  /** Runs SQL on the server directly, as the owner of the database. */
+  async sql<Row extends pg.QueryResultRow>(text: string, url?: string): Promise<Row[]> {
+    const client = new pg.Client({ connectionString: url ?? (await this.outputs()).directDatabaseUrl });
+    await client.connect();
+    try {
+      return (await client.query<Row>(text)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** Removes whatever of this stack is still on the engine, whatever the test did to it. */
+  async sweep(): Promise<void> {
+    await removeStackByLabel(this.name);
+  }
+}

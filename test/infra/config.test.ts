@@ -1,0 +1,181 @@
+import * as pulumi from "@pulumi/pulumi";
+import { beforeAll, describe, expect, it } from "vitest";
+import { readConfig } from "../../infra/config.ts";
+
+const seed = "canary-seed-0123456789abcdef-0123456789abcdef";
+const good = { "poolkit:preset": "dev", "poolkit:secretSeed": seed };
+
+beforeAll(async () => {
+  const mocks = {
+    newResource: ({ name, inputs }: pulumi.runtime.MockResourceArgs) => ({ id: name, state: inputs }),
+    call: () => ({}),
+  };
+  await pulumi.runtime.setMocks(mocks, "poolkit", "dev", false);
+});
+
+function read(config: Record<string, string>) {
+  pulumi.runtime.setAllConfig(config);
+  return readConfig();
+}
+
+function refusal(config: Record<string, string>): string {
+  try {
+    read(config);
+  } catch (error) {
+    return error instanceof pulumi.RunError ? error.message : `not a RunError: ${String(error)}`;
+  }
+  return "accepted";
+}
+
+const override = (value: unknown) => ({ "poolkit:overrides": JSON.stringify({ connectionLimit: value }) });
+const pgbouncer = (settings: unknown) => ({ "poolkit:pgbouncer": JSON.stringify(settings) });
+const ports = (value: unknown) => ({ "poolkit:ports": JSON.stringify(value) });
+
+/** [what, configuration over a good one, path, found] */
+const refused: [string, Record<string, string>, string, string][] = [
+  ["a misspelt preset", { "poolkit:preset": "prd" }, "poolkit:preset", '"prd"'],
+  ["a preset in capitals", { "poolkit:preset": "PROD" }, "poolkit:preset", '"PROD"'],
+  ["a preset with a newline", { "poolkit:preset": "dev\n" }, "poolkit:preset", '"dev\\n"'],
+  ["an unknown key", { "poolkit:replicas": "3" }, "poolkit:replicas", "an unknown key"],
+  ["a negative limit", override(-5), "poolkit:overrides.connectionLimit", "-5"],
+  ["a limit of zero", override(0), "poolkit:overrides.connectionLimit", "0"],
+  ["a huge limit", override(1e9), "poolkit:overrides.connectionLimit", "1000000000"],
+  ["half a connection", override(1.5), "poolkit:overrides.connectionLimit", "1.5"],
+  ["NaN", override("NaN"), "poolkit:overrides.connectionLimit", '"NaN"'],
+  ["infinity", override("Infinity"), "poolkit:overrides.connectionLimit", '"Infinity"'],
+  ["a number in quotes", override("20"), "poolkit:overrides.connectionLimit", '"20"'],
+  ["null", override(null), "poolkit:overrides.connectionLimit", "null"],
+  ["a list", override([20]), "poolkit:overrides.connectionLimit", "[20]"],
+  [
+    "a mode that is no boolean",
+    { "poolkit:overrides": '{"enhancedPooling":"yes"}' },
+    "poolkit:overrides.enhancedPooling",
+    '"yes"',
+  ],
+  [
+    "a misspelt override",
+    { "poolkit:overrides": '{"conectionLimit":5}' },
+    "poolkit:overrides.conectionLimit",
+    "an unknown key",
+  ],
+  [
+    "an inherited name",
+    { "poolkit:overrides": '{"constructor":5}' },
+    "poolkit:overrides.constructor",
+    "an unknown key",
+  ],
+  ["overrides that are a list", { "poolkit:overrides": "[1]" }, "poolkit:overrides", "[1]"],
+  [
+    "an unknown PgBouncer setting",
+    pgbouncer({ defualt_pool_size: 5 }),
+    "poolkit:pgbouncer.defualt_pool_size",
+    "unknown",
+  ],
+  ["a forced PgBouncer setting", pgbouncer({ auth_type: "trust" }), "poolkit:pgbouncer.auth_type", '"trust"'],
+  [
+    "a negative PgBouncer value",
+    pgbouncer({ default_pool_size: -1 }),
+    "poolkit:pgbouncer.default_pool_size",
+    '"-1"',
+  ],
+  [
+    "an injected PgBouncer line",
+    pgbouncer({ server_reset_query: "x\nadmin_users = app" }),
+    "poolkit:pgbouncer.server_reset_query",
+    "\\n",
+  ],
+  [
+    "an object as a PgBouncer value",
+    pgbouncer({ default_pool_size: {} }),
+    "poolkit:pgbouncer.default_pool_size",
+    "{}",
+  ],
+  ["an unknown port", ports({ web: 8080 }), "poolkit:ports.web", "an unknown key"],
+  ["a privileged port", ports({ app: 80 }), "poolkit:ports.app", "80"],
+  ["a port past the end", ports({ app: 65_536 }), "poolkit:ports.app", "65536"],
+  ["a negative port", ports({ app: -1 }), "poolkit:ports.app", "-1"],
+  ["a port in quotes", ports({ app: "8080" }), "poolkit:ports.app", '"8080"'],
+  ["the same port twice", ports({ app: 6432 }), "poolkit:ports", "app 6432, pgbouncer 6432"],
+  [
+    "a database name with a quote",
+    { "poolkit:databaseName": 'a"; DROP' },
+    "poolkit:databaseName",
+    'a\\"; DROP',
+  ],
+  ["a database name with a newline", { "poolkit:databaseName": "a\nb" }, "poolkit:databaseName", '"a\\nb"'],
+  ["a database name in capitals", { "poolkit:databaseName": "Shop" }, "poolkit:databaseName", '"Shop"'],
+  [
+    "a database name that is too long",
+    { "poolkit:databaseName": "x".repeat(64) },
+    "poolkit:databaseName",
+    "xxx",
+  ],
+  [
+    "a reserved database name",
+    { "poolkit:databaseName": "pgbouncer" },
+    "poolkit:databaseName",
+    '"pgbouncer"',
+  ],
+  ["an empty database name", { "poolkit:databaseName": "" }, "poolkit:databaseName", '""'],
+  ["a base image with a space", { "poolkit:baseImage": "debian forky" }, "poolkit:baseImage", "debian forky"],
+  [
+    "a base image with an option",
+    { "poolkit:baseImage": "--privileged" },
+    "poolkit:baseImage",
+    "--privileged",
+  ],
+  ["a missing secret", { "poolkit:secretSeed": "" }, "poolkit:secretSeed", "nothing"],
+  ["a short secret", { "poolkit:secretSeed": "short" }, "poolkit:secretSeed", "5 characters"],
+];
+
+describe("readConfig refuses", () => {
+  it.each(refused)("%s", (_what, config, path, found) => {
+    const text = refusal({ ...good, ...config });
+    expect(text).toContain("nothing was created or changed");
+    const lines = text.split("\n");
+    const at = lines.indexOf(`  ${path}`);
+    expect(lines.slice(at, at + 4)).toEqual([
+      `  ${path}`,
+      expect.stringMatching(/^ {4}found {4}\S/),
+      expect.stringMatching(/^ {4}allowed {2}\S/),
+      expect.stringMatching(/^ {4}fix {6}\S/),
+    ]);
+    expect(lines[at + 1]).toContain(found);
+  });
+
+  it("everything at once, and never shows the secret", () => {
+    const text = refusal({ ...good, ...override(-5), ...ports({ app: 1 }), "poolkit:preset": "prd" });
+    expect(text).toContain("3 problems");
+    expect(text).not.toContain("canary");
+  });
+
+  it("names the nearest key", () => {
+    expect(refusal({ ...good, "poolkit:prest": "dev" })).toContain("did you mean poolkit:preset?");
+    expect(refusal({ ...good, ...pgbouncer({ defualt_pool_size: 5 }) })).toContain("default_pool_size");
+  });
+});
+
+describe("readConfig accepts", () => {
+  it("a preset and a secret, and takes the rest from the preset", () => {
+    const config = read(good);
+    expect(config).toMatchObject({ presetName: "dev", databaseName: "poolkit", ports: { app: 3000 } });
+    expect(config.pgbouncerSettings).toMatchObject({ max_client_conn: "50", pool_mode: "transaction" });
+  });
+
+  it("overrides, which reach PgBouncer's settings and the limits", () => {
+    const config = read({ ...good, "poolkit:overrides": '{"poolSize":7,"protectData":true}' });
+    expect(config.sizes.protectData).toBe(true);
+    expect(config.pgbouncerSettings.default_pool_size).toBe("7");
+    expect(config.poolLimits.pgbouncerPool).toBe(7);
+  });
+
+  it("PgBouncer's own names over the preset's", () => {
+    const config = read({ ...good, ...pgbouncer({ default_pool_size: 8 }) });
+    expect(config.pgbouncerSettings.default_pool_size).toBe("8");
+    expect(config.poolLimits.pgbouncerPool).toBe(8);
+  });
+
+  it("the stack's name as the preset", () => {
+    expect(read({ "poolkit:secretSeed": seed }).presetName).toBe("dev");
+  });
+});

@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+import { defaultSettings, forcedSettings, withheldSettings } from "../../pgbouncer/layers.ts";
+import { mergePgBouncerSettings } from "../../pgbouncer/merge.ts";
+import { pgbouncerSettings } from "../../pgbouncer/settings.ts";
+import { isAllowed, sameValue } from "../../pgbouncer/values.ts";
+
+describe("mergePgBouncerSettings", () => {
+  it("takes forced over user over preset over the kit's default", () => {
+    const { settings, problems } = mergePgBouncerSettings({
+      preset: { default_pool_size: 15, stats_period: 30 },
+      user: { default_pool_size: "40", application_name_add_host: true },
+    });
+    expect(problems).toEqual([]);
+    expect(settings).toMatchObject({
+      application_name_add_host: "1",
+      default_pool_size: "40",
+      listen_addr: "*",
+      pool_mode: "transaction",
+      stats_period: "30",
+    });
+  });
+
+  it.each([
+    ["defualt_pool_size", "40", "unknown setting", "write pgbouncer.default_pool_size instead"],
+    ["zzzzzzzzzz", "1", "unknown setting", "remove it"],
+    ["default_pool_size", "-1", '"-1"', "set pgbouncer.default_pool_size"],
+    ["default_pool_size", Number.NaN, '"NaN"', "set pgbouncer.default_pool_size"],
+    ["default_pool_size", 1e21, '"1e+21"', "set pgbouncer.default_pool_size"],
+    ["pool_mode", "transactoin", '"transactoin"', "set pgbouncer.pool_mode"],
+    ["query_wait_timeout", "5s", '"5s"', "set pgbouncer.query_wait_timeout"],
+    ["login_notify_message", "a\nadmin_users = eve", String.raw`"a\nadmin_users = eve"`, "set pgbouncer"],
+    ["listen_addr", "0.0.0.0", '"0.0.0.0"', "remove pgbouncer.listen_addr"],
+    ["logfile", "/var/log/x", '"/var/log/x"', "remove pgbouncer.logfile"],
+    ["ignore_startup_parameters", "search_path", '"search_path"', '"search_path,options"'],
+    ["toString", "1", "unknown setting", ""],
+  ])("refuses %s = %s", (key, value, found, fix) => {
+    const { problems } = mergePgBouncerSettings({ preset: {}, user: { [key]: value } });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatchObject({ path: `pgbouncer.${key}` });
+    expect(problems[0]?.found).toContain(found);
+    expect(problems[0]?.fix).toContain(fix);
+  });
+
+  it("tells all problems at once", () => {
+    const { problems } = mergePgBouncerSettings({ preset: { pool_mode: "x" }, user: { a: 1, verbose: 9 } });
+    expect(problems.map((problem) => problem.path)).toEqual([
+      "pgbouncer.pool_mode",
+      "pgbouncer.a",
+      "pgbouncer.verbose",
+    ]);
+  });
+});
+
+describe("the layers", () => {
+  it.each(Object.entries({ ...defaultSettings, ...forcedSettings }))(
+    "%s = %s is a setting with such a value",
+    (key, value) => {
+      const setting = pgbouncerSettings[key];
+      expect(setting && isAllowed(setting.kind, value)).toBe(true);
+    },
+  );
+
+  it("withhold only settings that exist and that nobody forces", () => {
+    for (const key of Object.keys(withheldSettings)) {
+      expect(pgbouncerSettings).toHaveProperty(key);
+      expect({ ...defaultSettings, ...forcedSettings }).not.toHaveProperty(key);
+    }
+  });
+});
+
+describe("sameValue", () => {
+  it.each([
+    [{ type: "seconds", max: 1e9 }, "1000000", "1e+06", true],
+    [{ type: "seconds", max: 1e9 }, "5", "5.5", false],
+    [{ type: "octal" }, "0777", "511", true],
+    [{ type: "octal" }, "0770", "511", false],
+    [{ type: "integer", min: 0, max: 9, unit: "" }, "5", "6", false],
+    [{ type: "text" }, "", "0", false],
+  ] as const)("%j: %s shown as %s", (kind, written, shown, same) => {
+    expect(sameValue(kind, written, shown)).toBe(same);
+  });
+});

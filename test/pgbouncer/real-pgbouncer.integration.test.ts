@@ -1,0 +1,138 @@
+import type Docker from "dockerode";
+import fc from "fast-check";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { forcedSettings } from "../../pgbouncer/layers.ts";
+import { mergePgBouncerSettings } from "../../pgbouncer/merge.ts";
+import { type PgBouncerIni, renderIni, renderUserlist } from "../../pgbouncer/render.ts";
+import { pgbouncerSettings } from "../../pgbouncer/settings.ts";
+import { sameValue } from "../../pgbouncer/values.ts";
+import { projectImage } from "../provider/support/images.ts";
+import { makePlace, type Place } from "../provider/support/place.ts";
+import { scramVerifier } from "../provider/support/scram.ts";
+import { engineAvailable } from "../support/postgres18.ts";
+
+type Row = Record<string, string | null>;
+const password = "console-password";
+
+/** Characters that mean something to PgBouncer's parsers, look like them, or end lines elsewhere. */
+const nasty = [
+  ..."='\";%#[]\\ $,-*&?{}()",
+  "é",
+  "“",
+  "＝",
+  "；",
+  "％",
+  "\u2028",
+  "😀",
+  "''",
+  '""',
+  "%include ",
+  "x",
+];
+const text = fc
+  .array(fc.constantFrom(...nasty, "a", "Z", "0", "_"), { minLength: 1, maxLength: 12 })
+  .map((parts) => parts.join(""))
+  .filter((value) => value === value.trim());
+const name = fc.stringMatching(/^[A-Za-z0-9_.-]{1,63}$/).filter((value) => value !== "pgbouncer");
+
+describe.skipIf(!(await engineAvailable()))("a real PgBouncer 1.26", () => {
+  let place: Place;
+  let container: Docker.Container;
+  let console: pg.Client;
+  const base = { ...mergePgBouncerSettings({ preset: {}, user: {} }).settings };
+
+  beforeAll(async () => {
+    place = await makePlace();
+    await write({ settings: base, databases: {}, users: {} });
+    const roles = [forcedSettings.admin_users, forcedSettings.stats_users];
+    await place.edit(
+      "userlist.txt",
+      renderUserlist(Object.fromEntries(roles.map((role) => [role, scramVerifier(password)]))),
+    );
+    container = await place.start(await projectImage("pgbouncer/image"), 6432);
+    console = await vi.waitFor(login, { timeout: 20_000, interval: 100 });
+  });
+  afterAll(async () => {
+    await console?.end();
+    await place?.remove();
+  });
+
+  async function login(): Promise<pg.Client> {
+    const where = { host: "127.0.0.1", port: place.hostPort, database: "pgbouncer" };
+    const client = new pg.Client({ ...where, user: "poolkit_admin", password });
+    client.on("error", () => {});
+    await client.connect();
+    return client;
+  }
+
+  async function write(ini: PgBouncerIni): Promise<void> {
+    await place.edit("pgbouncer.ini", renderIni(ini));
+  }
+
+  async function rows(command: string): Promise<Row[]> {
+    return (await console.query(command)).rows;
+  }
+
+  it("is a version that the table describes", async () => {
+    expect((await rows("SHOW VERSION"))[0]?.version).toMatch(/^PgBouncer 1\.26\./);
+  });
+
+  it("has exactly the settings of the table, with the same defaults, and changes the same ones live", async () => {
+    const shown = Object.fromEntries(
+      (await rows("SHOW CONFIG")).map((row) => [
+        row.key,
+        { default: row.default ?? "", live: row.changeable === "yes" },
+      ]),
+    );
+    const table = Object.entries(pgbouncerSettings).map(([key, setting]) => [
+      key,
+      { default: setting.default, live: setting.change !== "restart" },
+    ]);
+    expect(Object.fromEntries(table)).toEqual(shown);
+  });
+
+  it("runs what was rendered, setting by setting", async () => {
+    const user = { default_pool_size: 7, query_wait_timeout: "2.5", server_lifetime: 1_000_000, verbose: 0 };
+    const { settings } = mergePgBouncerSettings({ preset: {}, user });
+    await write({ settings, databases: {}, users: {} });
+    await rows("RELOAD");
+    const running = new Map((await rows("SHOW CONFIG")).map((row) => [row.key, row.value ?? ""]));
+    for (const [key, value] of Object.entries(settings)) {
+      const setting = pgbouncerSettings[key];
+      expect(setting && sameValue(setting.kind, value, running.get(key) ?? ""), `${key} = ${value}`).toBe(
+        true,
+      );
+    }
+  });
+
+  it("reads fuzzed names and values as they were written, and nothing else", async () => {
+    const samples = fc.sample(fc.record({ name, dbname: text, query: text, message: text, user: name }), {
+      numRuns: 1200,
+      seed: 20261123,
+    });
+    for (let start = 0; start < samples.length; start += 100) {
+      const batch = samples.slice(start, start + 100);
+      const message = batch[0]?.message ?? "";
+      const databases = Object.fromEntries(
+        batch.map((one) => [one.name, { dbname: one.dbname, host: "db", connect_query: one.query }]),
+      );
+      const users = Object.fromEntries(batch.map((one) => [one.user, { max_user_connections: "3" }]));
+      await write({ settings: { ...base, login_notify_message: message }, databases, users });
+      await rows("RELOAD");
+      const shown = (await rows("SHOW DATABASES")).filter((row) => row.name !== "pgbouncer");
+      expect(Object.fromEntries(shown.map((row) => [row.name, row.database]))).toEqual(
+        Object.fromEntries(Object.entries(databases).map(([key, value]) => [key, value.dbname])),
+      );
+      const limited = (await rows("SHOW USERS")).filter((row) => String(row.max_user_connections) === "3");
+      expect(limited.map((row) => row.name)).toEqual(expect.arrayContaining(Object.keys(users)));
+      const config = new Map((await rows("SHOW CONFIG")).map((row) => [row.key, row.value]));
+      expect(config.get("login_notify_message")).toBe(message);
+      expect([config.get("admin_users"), config.get("stats_users")]).toEqual([
+        "poolkit_admin",
+        "poolkit_monitor",
+      ]);
+    }
+    expect((await container.inspect()).State.Running).toBe(true);
+  });
+});

@@ -1,0 +1,104 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { parseIni, parseUserlist } from "../../pgbouncer/parse.ts";
+import { iniProblems, renderIni, renderUserlist, userlistProblems } from "../../pgbouncer/render.ts";
+
+const verifier = "SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy";
+const empty = { settings: {}, databases: {}, users: {} };
+
+/** Anything that PgBouncer reads back as it was written, including the characters that mean something to it. */
+const oneLine = fc
+  .string({
+    unit: fc.oneof(fc.constantFrom(..."='\";%#[]\\ $,-é“"), fc.string({ minLength: 1, maxLength: 1 })),
+  })
+  .filter((text) => text === text.trim() && !/\p{Cc}/u.test(text));
+const name = fc.stringMatching(/^[A-Za-z0-9_.-]{1,63}$/).filter((text) => text !== "pgbouncer");
+
+describe("renderIni", () => {
+  it("sorts sections and keys and ends with one newline", () => {
+    const text = renderIni({
+      settings: { pool_mode: "transaction", default_pool_size: "5" },
+      databases: { poolkit: { port: "5432", host: "postgres" } },
+      users: {},
+    });
+    expect(text).toBe(
+      "[databases]\npoolkit = host='postgres' port='5432'\n\n" +
+        "[pgbouncer]\ndefault_pool_size = 5\npool_mode = transaction\n\n[users]\n",
+    );
+  });
+
+  it("gives equal bytes for equal configurations whatever the order of keys", () => {
+    const keys = fc.shuffledSubarray(["pool_size", "min_pool_size", "reserve_pool_size"], { minLength: 3 });
+    fc.assert(
+      fc.property(keys, (order) => {
+        const entry = Object.fromEntries(order.map((key) => [key, "3"]));
+        expect(renderIni({ ...empty, databases: { d: entry } })).toBe(
+          "[databases]\nd = min_pool_size='3' pool_size='3' reserve_pool_size='3'\n\n[pgbouncer]\n\n[users]\n",
+        );
+      }),
+    );
+  });
+
+  it("is read back as it was written, whatever stands in names and values", () => {
+    const section = fc.dictionary(name, fc.record({ connect_query: oneLine.filter((text) => text !== "") }));
+    fc.assert(
+      fc.property(section, oneLine, (databases, text) => {
+        const ini = { settings: { login_notify_message: text }, databases: { ...databases }, users: {} };
+        expect(parseIni(renderIni(ini))).toEqual(ini);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it.each([
+    [
+      "a second setting",
+      { settings: { login_notify_message: "x\nadmin_users = eve" } },
+      "settings.login_notify_message",
+    ],
+    ["a NUL", { settings: { login_notify_message: "x\0y" } }, "settings.login_notify_message"],
+    ["a section", { settings: { "[users]\neve": "1" } }, "settings.[users]\neve"],
+    ["an include", { settings: { "%include /etc/passwd": "" } }, "settings.%include /etc/passwd"],
+    ["an unknown key", { settings: { default_pool_sise: "1" } }, "settings.default_pool_sise"],
+    ["an octal number", { settings: { default_pool_size: "010" } }, "settings.default_pool_size"],
+    ["a database named like the console", { databases: { pgbouncer: { host: "x" } } }, "databases.pgbouncer"],
+    ["a quote in a name", { databases: { 'a"b': { host: "x" } } }, 'databases.a"b'],
+    ["a space in a name", { users: { "a b": {} } }, "users.a b"],
+    ["a name that looks like another", { users: { pοolkit: {} } }, "users.pοolkit"],
+    ["a newline in a key's value", { databases: { a: { host: "x\n[users]" } } }, "databases.a.host"],
+    ["a plain password", { databases: { a: { password: "x" } } }, "databases.a.password"],
+    ["an empty value in an entry", { users: { a: { pool_mode: "" } } }, "users.a.pool_mode"],
+  ])("refuses %s", (_, part, path) => {
+    const ini = { ...empty, ...part };
+    expect(iniProblems(ini).map((problem) => problem.path)).toEqual([path]);
+    expect(() => renderIni(ini)).toThrow("refused");
+  });
+});
+
+describe("renderUserlist", () => {
+  it("sorts roles and is read back as it was written", () => {
+    const users = { zoe: verifier, "am=y; %x": verifier };
+    expect(renderUserlist(users)).toBe(`"am=y; %x" "${verifier}"\n"zoe" "${verifier}"\n`);
+    expect(parseUserlist(renderUserlist(users))).toEqual(users);
+  });
+
+  it.each([["plain"], [`${verifier}"\n"eve" "x`], ["md5abc"], [""]])(
+    "refuses %j without repeating it",
+    (value) => {
+      const [problem] = userlistProblems({ app: value });
+      expect(problem).toMatchObject({ path: "userlist.app", found: "something else" });
+      expect(() => renderUserlist({ app: value })).toThrow("refused");
+    },
+  );
+});
+
+describe("parseIni", () => {
+  it.each([
+    ["an include", "[pgbouncer]\n%include /x\n", { "line 2": "%include /x" }],
+    ["text without a section", "verbose = 1\n", { "line 1": "verbose = 1" }],
+    ["an unknown section", "[peers]\n1 = host=x\n", { "line 2": "1 = host=x" }],
+    ["a broken entry", "[databases]\na = host\n", { "line 2": "a = host" }],
+  ])("keeps %s visible", (_, text, settings) => {
+    expect(parseIni(text)).toEqual({ ...empty, settings });
+  });
+});

@@ -1,0 +1,273 @@
+import Docker from "dockerode";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { mergePgBouncerSettings } from "../../pgbouncer/merge.ts";
+import { freePort } from "../support/free-port.ts";
+import { engineAvailable, type Postgres18, startPostgres18 } from "../support/postgres18.ts";
+import { projectImage } from "./support/images.ts";
+import { makePlace, type Place } from "./support/place.ts";
+import {
+  type Properties,
+  revealed,
+  secret,
+  startPlugin,
+  type TestPlugin,
+  visible,
+} from "./support/plugin.ts";
+import { scramVerifier } from "./support/scram.ts";
+
+const type = "PgBouncerConfig";
+const password = "canary-password-7f3a";
+const verifier = scramVerifier(password);
+const base = mergePgBouncerSettings({ preset: {}, user: {} }).settings;
+
+describe.skipIf(!(await engineAvailable()))("PgBouncerConfig on a running PgBouncer", () => {
+  let server: Postgres18;
+  let plugin: TestPlugin;
+  let place: Place;
+  let pgbouncer: Docker.Container;
+  let image: string;
+  let databaseHost: string;
+  let state: Properties;
+  let current: Properties;
+
+  beforeAll(async () => {
+    image = await projectImage("pgbouncer/image");
+    server = await startPostgres18();
+    const { NetworkSettings } = await new Docker().getContainer(server.containerId).inspect();
+    databaseHost = NetworkSettings.Networks.bridge?.IPAddress ?? "";
+    await onServer(`CREATE ROLE poolkit_app LOGIN PASSWORD '${verifier}'`);
+    place = await makePlace();
+    plugin = await startPlugin();
+    current = inputs({});
+    ({ state } = await plugin.create(type, current));
+    pgbouncer = await place.start(image, 6432);
+    await untilReady();
+  });
+  afterAll(async () => {
+    await plugin?.stop();
+    await place?.remove();
+    await server?.stop();
+  });
+
+  function inputs(user: Record<string, string>, more: Properties = {}): Properties {
+    return {
+      volumeName: place.volumeName,
+      containerName: place.containerName,
+      image,
+      uid: 65532,
+      gid: 65532,
+      settings: mergePgBouncerSettings({ preset: { default_pool_size: 5 }, user }).settings,
+      databases: { poolkit: { host: databaseHost, port: "5432", dbname: "postgres", pool_size: "3" } },
+      userlist: secret({ poolkit_app: verifier, poolkit_admin: verifier, poolkit_monitor: verifier }),
+      console: { host: "127.0.0.1", port: place.hostPort, user: "poolkit_admin", password: secret(password) },
+      ...more,
+    };
+  }
+
+  async function onServer(sql: string): Promise<void> {
+    const client = new pg.Client({
+      host: server.host,
+      port: server.port,
+      user: "postgres",
+      password: server.password,
+    });
+    await client.connect();
+    await client.query(sql);
+    await client.end();
+  }
+
+  async function client(user: string, database: string): Promise<pg.Client> {
+    const made = new pg.Client({ host: "127.0.0.1", port: place.hostPort, user, password, database });
+    await made.connect();
+    return made;
+  }
+
+  async function onConsole(command: string): Promise<Record<string, string>[]> {
+    const console = await client("poolkit_admin", "pgbouncer");
+    try {
+      return (await console.query(command)).rows;
+    } finally {
+      await console.end();
+    }
+  }
+
+  async function running(key: string): Promise<string | undefined> {
+    return (await onConsole("SHOW CONFIG")).find((row) => row.key === key)?.value;
+  }
+
+  async function untilReady(): Promise<void> {
+    await vi.waitFor(() => onConsole("SHOW VERSION"), { timeout: 20_000, interval: 100 });
+  }
+
+  /** What `pulumi up` does with new inputs: the difference, then the update. */
+  async function up(news: Properties): Promise<Record<string, string>> {
+    const differences = await plugin.diff(type, state, current, news);
+    state = await plugin.update(type, "id", state, current, news);
+    current = news;
+    return differences;
+  }
+
+  /** What `pulumi refresh` does, then the difference that `pulumi preview` shows against the same program. */
+  async function drift(): Promise<Record<string, string>> {
+    const found = await plugin.read(type, "id", state, current);
+    return plugin.diff(type, found.state, found.inputs, current);
+  }
+
+  it("writes both files for the container's user alone and leaves no helper behind", async () => {
+    const files = await place.files();
+    expect(Object.keys(files).sort()).toEqual(["pgbouncer.ini", "userlist.txt"]);
+    for (const file of Object.values(files))
+      expect(file).toMatchObject({ owner: "65532:65532", mode: "400" });
+    expect(await place.leftovers()).toEqual([]);
+  });
+
+  it("finds nothing to do right after it was applied", async () => {
+    expect(await drift()).toEqual({});
+  });
+
+  it("changes settings live: the open client stays usable and PgBouncer runs the new value", async () => {
+    const open = await client("poolkit_app", "poolkit");
+    try {
+      await open.query("SELECT 1");
+      expect(await up(inputs({ default_pool_size: "30" }))).toEqual({
+        "settings.default_pool_size": "UPDATE",
+      });
+      expect(await running("default_pool_size")).toBe("30");
+      expect((await open.query("SELECT 2 AS two")).rows).toEqual([{ two: 2 }]);
+    } finally {
+      await open.end();
+    }
+    expect(await drift()).toEqual({});
+  });
+
+  it("keeps secrets out of everything that is not marked secret", async () => {
+    const read = await plugin.read(type, "id", state, current);
+    for (const shown of [state, read.state, read.inputs].map(visible)) {
+      expect(JSON.stringify(shown)).not.toContain("SCRAM-SHA-256$");
+      expect(JSON.stringify(shown)).not.toContain(password);
+    }
+    expect(revealed(read.inputs)).toMatchObject({
+      userlist: { poolkit_app: verifier },
+      console: { password },
+    });
+  });
+
+  it("puts the former files back and says what PgBouncer did not take", async () => {
+    const before = await place.files();
+    const settings = {
+      ...mergePgBouncerSettings({ preset: { default_pool_size: 7 }, user: {} }).settings,
+      server_tls_sslmode: "require",
+      server_tls_ciphers: "nonsense",
+    };
+    const refused = plugin.update(type, "id", state, current, inputs({}, { settings }));
+    await expect(refused).rejects.toThrow(
+      /did not take .* \(the former configuration is back\):.*RELOAD failed/s,
+    );
+    const after = await place.files();
+    expect(after).toEqual(before);
+    await vi.waitFor(async () => expect(await running("default_pool_size")).toBe("30"));
+  });
+
+  it("sees a setting changed with SET, of ours and of PgBouncer's, and repairs it", async () => {
+    await onConsole("SET default_pool_size = 99");
+    await onConsole("SET server_idle_timeout = 7");
+    expect(await drift()).toEqual({
+      "settings.default_pool_size": "UPDATE",
+      "settings.server_idle_timeout": "DELETE",
+    });
+    await up(current);
+    expect([await running("default_pool_size"), await running("server_idle_timeout")]).toEqual(["30", "600"]);
+  });
+
+  it("sees an edited file down to the key, also a second time, and repairs it", async () => {
+    const ini = (await place.files())["pgbouncer.ini"]?.content ?? "";
+    await place.edit(
+      "pgbouncer.ini",
+      `${ini.replace("stats_period = 15", "stats_period = 16")}[peers]\n1 = host=x\n`,
+    );
+    const found = await plugin.read(type, "id", state, current);
+    expect(await plugin.diff(type, found.state, found.inputs, current)).toMatchObject({
+      "settings.stats_period": "UPDATE",
+    });
+    const again = await plugin.read(type, "id", found.state, found.inputs);
+    expect(Object.keys(await plugin.diff(type, again.state, again.inputs, current))).not.toEqual([]);
+    await up(current);
+    expect((await place.files())["pgbouncer.ini"]?.content).toBe(ini);
+    expect(await drift()).toEqual({});
+  });
+
+  it("sees a changed user list without showing it, and repairs it", async () => {
+    const userlist = (await place.files())["userlist.txt"]?.content ?? "";
+    await place.edit("userlist.txt", `${userlist.replace('"poolkit_app"', '"eve"')}`);
+    const differences = await drift();
+    expect(differences).toEqual({ "userlist.eve": "DELETE", "userlist.poolkit_app": "ADD" });
+    await up(current);
+    expect((await place.files())["userlist.txt"]?.content).toContain(verifier);
+  });
+
+  it("restarts the container for a setting that needs it, and says so", async () => {
+    await up(inputs({ default_pool_size: "30", listen_backlog: "512" }));
+    expect(await running("listen_backlog")).toBe("512");
+    expect(plugin.messages.join("\n")).toMatch(/is restarted, its clients reconnect: listen_backlog/);
+  });
+
+  it("starts it again on the former files when it ends on the new ones", async () => {
+    // A folder that does not exist: PgBouncer cannot make its socket and ends.
+    const settings = { ...base, unix_socket_dir: "/nowhere" };
+    const refused = plugin.update(type, "id", state, current, inputs({}, { settings }));
+    await expect(refused).rejects.toThrow(
+      /the former configuration is back.*PgBouncer ended: .*unix socket/s,
+    );
+    await untilReady();
+    expect([await running("unix_socket_dir"), await running("listen_backlog")]).toEqual(["/tmp", "512"]);
+  });
+
+  it("renews server connections when a trigger changes", async () => {
+    const open = await client("poolkit_app", "poolkit");
+    try {
+      const backend = async () => (await open.query("SELECT pg_backend_pid() AS pid")).rows[0]?.pid;
+      const before = await backend();
+      await up({ ...current, reconnectTriggers: ["role settings v2"] });
+      expect(await backend()).not.toBe(before);
+    } finally {
+      await open.end();
+    }
+  });
+
+  it("reads back under the former address while the container still has that one", async () => {
+    const port = await freePort();
+    const moved = {
+      ...current,
+      console: { host: "127.0.0.1", port, user: "poolkit_admin", password: secret(password) },
+    };
+    await plugin.update(type, "id", state, current, { ...moved, settings: { ...base, stats_period: "20" } });
+    expect(await running("stats_period")).toBe("20");
+    await up(current);
+  });
+
+  it("compares files only while the container is stopped", async () => {
+    await pgbouncer.stop();
+    try {
+      expect(await drift()).toEqual({});
+      expect(await up(inputs({ default_pool_size: "31" }))).toMatchObject({
+        "settings.default_pool_size": "UPDATE",
+      });
+    } finally {
+      await pgbouncer.start();
+    }
+    await untilReady();
+    expect(await running("default_pool_size")).toBe("31");
+  });
+
+  it("empties the files when it is deleted, and is gone without its volume", async () => {
+    const other = await makePlace();
+    const wanted = { ...inputs({}), volumeName: other.volumeName, containerName: other.containerName };
+    const made = await plugin.create(type, wanted);
+    await plugin.delete(type, made.id, made.state, wanted);
+    for (const { content } of Object.values(await other.files())) expect(content).toBe("");
+    await other.remove();
+    expect((await plugin.read(type, made.id, made.state, wanted)).id).toBe("");
+    await plugin.delete(type, made.id, made.state, wanted);
+  });
+});

@@ -1,0 +1,122 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:net";
+import Docker from "dockerode";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { freePort } from "../support/free-port.ts";
+import { engineAvailable } from "../support/postgres18.ts";
+import { type Properties, startPlugin, type TestPlugin } from "./support/plugin.ts";
+
+const baseImage = process.env.POOLKIT_BASE_IMAGE ?? "debian:forky-slim";
+
+describe.skipIf(!(await engineAvailable()))("preflight", () => {
+  const docker = new Docker();
+  let plugin: TestPlugin;
+  let container: Docker.Container | undefined;
+  let server: Server | undefined;
+
+  beforeEach(async () => {
+    plugin = await startPlugin();
+  });
+  afterEach(async () => {
+    server?.close();
+    await container?.remove({ force: true });
+    [server, container] = [undefined, undefined];
+    await plugin.stop();
+  });
+
+  async function problems(args: Properties): Promise<Properties[]> {
+    const result = await plugin.invoke("preflight", {
+      stack: "s1",
+      ports: {},
+      containerNames: [],
+      baseImage,
+      images: [],
+      buildSpaceMegabytes: 0,
+      ...args,
+    });
+    expect(result.engineVersion).toMatch(/^\d+\./);
+    return result.problems as Properties[];
+  }
+
+  async function publish(stack: string, port: number): Promise<string> {
+    const options = { ExposedPorts: { "80/tcp": {} }, Labels: { "poolkit.stack": stack }, Image: baseImage };
+    const name = `poolkit-test-preflight-${port}`;
+    const HostConfig = { PortBindings: { "80/tcp": [{ HostIp: "127.0.0.1", HostPort: String(port) }] } };
+    container = await docker.createContainer({ ...options, name, Cmd: ["sleep", "60"], HostConfig });
+    await container.start();
+    return name;
+  }
+
+  it("finds nothing wrong with free ports and names", async () => {
+    const ports = { "poolkit:ports.app": await freePort() };
+    expect(await problems({ ports, containerNames: ["poolkit-s1-app"] })).toEqual([]);
+  });
+
+  it("asks for space on the disk, but only when an image has to be built", async () => {
+    const buildSpaceMegabytes = 1e12;
+    expect(await problems({ images: [baseImage], buildSpaceMegabytes })).toEqual([]);
+    const [problem] = await problems({ images: [baseImage, "poolkit/absent:none"], buildSpaceMegabytes });
+    expect(problem).toMatchObject({ path: "docker", found: expect.stringMatching(/^\d+ MB free in \//) });
+    expect(await problems({ images: ["poolkit/absent:none"], buildSpaceMegabytes: 1 })).toEqual([]);
+  });
+
+  it("takes what the stack's own containers hold as free, and names another stack's container", async () => {
+    const port = await freePort();
+    const name = await publish("s1", port);
+    const wanted = { ports: { "poolkit:ports.app": port }, containerNames: [name] };
+    expect(await problems(wanted)).toEqual([]);
+    const others = await problems({ ...wanted, stack: "s2" });
+    expect(others.map(({ path, found }) => [path, found])).toEqual([
+      ["stack", `a container ${name} that is not part of stack s2`],
+      ["poolkit:ports.app", `${port}, published by ${name}`],
+    ]);
+    expect(others[1]?.fix).toBe("pulumi config set --path poolkit:ports.app <a free port>");
+  });
+
+  it("names a port that a process holds, and one that is wanted twice", async () => {
+    server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : undefined;
+    const found = await problems({ ports: { a: port, b: port } });
+    expect(found.map((one) => one.found)).toEqual([
+      `${port}, used by a process of this machine`,
+      `${port}, as a`,
+    ]);
+  });
+
+  it("says how to get a base image that is absent", async () => {
+    expect(await problems({ baseImage: "poolkit-test/absent:1" })).toMatchObject([
+      {
+        path: "poolkit:baseImage",
+        found: "poolkit-test/absent:1 is not on the engine",
+        fix: expect.stringContaining("docker pull"),
+      },
+    ]);
+  });
+
+  it("reports an engine that does not answer, and every other call says so in words", async () => {
+    const lost = await startPlugin({ DOCKER_HOST: "unix:///nowhere.sock" });
+    try {
+      const args = {
+        stack: "s",
+        ports: {},
+        containerNames: [],
+        baseImage,
+        images: [],
+        buildSpaceMegabytes: 0,
+      };
+      expect(await lost.invoke("preflight", args)).toMatchObject({
+        engineVersion: "",
+        problems: [{ path: "docker", found: expect.stringContaining("unix:///nowhere.sock") }],
+      });
+      const place = { volumeName: "v", containerName: "c", image: "i", uid: 1, gid: 1 };
+      const created = lost.create("AppConfig", { ...place, settings: {}, files: {} });
+      await expect(created).rejects.toThrow(
+        /^2 UNKNOWN: Docker Engine does not answer at unix:\/\/\/nowhere.sock/,
+      );
+    } finally {
+      await lost.stop();
+    }
+  });
+});
