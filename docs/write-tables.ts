@@ -1,0 +1,8 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { tables, withTable } from "./tables.ts";
+
+for (const [name, { file, render }] of Object.entries(tables)) {
+  const path = join(import.meta.dirname, "..", file);
+  writeFileSync(path, withTable(readFileSync(path, "utf8"), name, render()));
+}
