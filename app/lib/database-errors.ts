@@ -22,7 +22,7 @@ const BY_CODE: Readonly<Record<string, DatabaseErrorKind>> = {
 
 /** Errors of node-postgres that carry no code. */
 const UNAVAILABLE_TEXT =
-  /timeout exceeded when trying to connect|Connection terminated|is not queryable|Query read timeout|Cannot use a pool after calling end/;
+  /timeout exceeded when trying to connect|Connection terminated|is not queryable|Query read timeout|Cannot use a pool after calling end|pool was closed before/;
 
 /** Says what `error` means; "unknown" for everything that is not the database's doing. */
 export function databaseErrorKind(error: unknown): DatabaseErrorKind {

@@ -1,12 +1,15 @@
 import type { SqlQuery, SqlResultSet, Transaction, TransactionOptions } from "@prisma/driver-adapter-utils";
+import type { PoolLease } from "./pool-lease.ts";
 
 /** A transaction that reports its end, so that the pool it holds a connection of is not closed under it. */
 export class LeasedTransaction implements Transaction {
   readonly #inner: Transaction;
+  readonly #lease: PoolLease;
   readonly #onEnd: () => void;
 
-  constructor(inner: Transaction, onEnd: () => void) {
+  constructor(inner: Transaction, lease: PoolLease, onEnd: () => void) {
     this.#inner = inner;
+    this.#lease = lease;
     this.#onEnd = onEnd;
   }
 
@@ -23,11 +26,11 @@ export class LeasedTransaction implements Transaction {
   }
 
   queryRaw(query: SqlQuery): Promise<SqlResultSet> {
-    return this.#inner.queryRaw(query);
+    return this.#lease.answer(this.#inner.queryRaw(query));
   }
 
   executeRaw(query: SqlQuery): Promise<number> {
-    return this.#inner.executeRaw(query);
+    return this.#lease.answer(this.#inner.executeRaw(query));
   }
 
   async commit(): Promise<void> {

@@ -10,7 +10,7 @@ import type {
 import type { DatabaseSettings } from "./config.ts";
 import { type IdleErrorListener, type OpenPool, openPool, type PoolCounts } from "./database-pool.ts";
 import { LeasedTransaction } from "./leased-transaction.ts";
-import { PoolLease } from "./pool-lease.ts";
+import { CUT_OFF_MESSAGE, PoolLease } from "./pool-lease.ts";
 
 /** What health and stop may know about the pool in use. */
 export interface PoolState {
@@ -47,6 +47,8 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
   #opening: Promise<void> | null = null;
   #settings: DatabaseSettings | null = null;
   #log: PoolLog = SILENT;
+  /** True once `close` was called. */
+  #isFinal = false;
   /** Former pools; each resolves with true when its work ended by itself. */
   readonly #draining = new Set<Promise<boolean>>();
   readonly #openPool: (settings: DatabaseSettings, onIdleError: IdleErrorListener) => Promise<OpenPool>;
@@ -92,15 +94,27 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
     };
   }
 
-  /** Waits until all work has ended, at most `deadlineMs`, and closes every pool. True when nothing was left over. */
+  /**
+   * Waits until all work has ended, at most `deadlineMs`, and closes every pool. What has not ended by then is answered
+   * with an error, so that nobody waits for ever. For the end of the process: work that comes later is refused.
+   * True when nothing was left over.
+   */
   async close(deadlineMs: number): Promise<boolean> {
+    this.#isFinal = true;
+    return await this.#closeAll(deadlineMs);
+  }
+
+  async #closeAll(deadlineMs: number): Promise<boolean> {
     const lease = this.#lease;
     this.#lease = null;
     if (lease !== null) this.#retire(lease, deadlineMs);
     const drained = Promise.all(this.#draining).then((all) => !all.includes(false));
     const { promise: late, resolve } = Promise.withResolvers<boolean>();
     const timer = setTimeout(() => resolve(false), deadlineMs);
-    return await Promise.race([drained, late]).finally(() => clearTimeout(timer));
+    const complete = await Promise.race([drained, late]).finally(() => clearTimeout(timer));
+    const cutOff = lease?.cutOff() ?? 0;
+    if (cutOff > 0) this.#log.warn({ cutOff }, "database work cut off at the end of the stop");
+    return complete;
   }
 
   #retire(lease: PoolLease, deadlineMs: number): void {
@@ -126,6 +140,7 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
   }
 
   async #current(): Promise<PoolLease> {
+    if (this.#isFinal) throw new Error(CUT_OFF_MESSAGE);
     // After $disconnect() the client may be used again, as with any other adapter: open the same pool anew.
     if (this.#lease === null) {
       this.#opening ??= this.use(this.settings).finally(() => {
@@ -162,7 +177,8 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
     const lease = this.#lease ?? (await this.#current());
     const leave = lease.enter();
     try {
-      return new LeasedTransaction(await lease.pool.adapter.startTransaction(isolationLevel), leave);
+      const inner = await lease.answer(lease.pool.adapter.startTransaction(isolationLevel));
+      return new LeasedTransaction(inner, lease, leave);
     } catch (error) {
       lease.noteFailure(error);
       leave();
@@ -176,7 +192,7 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
 
   /** `prisma.$disconnect()`: closes the pool like a stop does; a later query opens it again. */
   async dispose(): Promise<void> {
-    await this.close(drainDeadlineMs(this.settings));
+    await this.#closeAll(drainDeadlineMs(this.settings));
   }
 }
 

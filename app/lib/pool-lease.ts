@@ -3,6 +3,9 @@ import type { OpenPool } from "./database-pool.ts";
 /** What node-postgres says when no connection became free in time; it carries no code. */
 const ACQUIRE_TIMEOUT_MESSAGE = "timeout exceeded when trying to connect";
 
+/** What work is told that has not ended when the pool must be closed; database-errors.ts knows it. */
+export const CUT_OFF_MESSAGE = "the database pool was closed before this work had ended";
+
 /**
  * One open pool together with the work that runs on it: statements and open transactions. Knowing the work is what
  * lets the pool be closed without cutting anybody off, in both modes.
@@ -13,6 +16,8 @@ export class PoolLease {
   #fullSince: number | null = null;
   #lastAcquireTimeout: number | null = null;
   #onIdle: (() => void) | null = null;
+  /** Rejects the calls that wait for an answer of the database, each its own. */
+  readonly #unanswered = new Set<(reason: Error) => void>();
 
   constructor(pool: OpenPool) {
     this.pool = pool;
@@ -48,13 +53,32 @@ export class PoolLease {
   async run<Result>(statement: () => Promise<Result>): Promise<Result> {
     const leave = this.enter();
     try {
-      return await statement();
+      return await this.answer(statement());
     } catch (error) {
       this.noteFailure(error);
       throw error;
     } finally {
       leave();
     }
+  }
+
+  /** What `call` gives, or the error of `cutOff` when that comes first. */
+  answer<Result>(call: Promise<Result>): Promise<Result> {
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    this.#unanswered.add(reject);
+    const forget = () => this.#unanswered.delete(reject);
+    call.then(resolve, reject).finally(forget);
+    return promise;
+  }
+
+  /**
+   * Answers everybody who still waits with an error. For the end of a stop: node-postgres never answers those who
+   * queue for a connection of a pool that ends (brianc/node-postgres #1980). Returns how many there were.
+   */
+  cutOff(): number {
+    const count = this.#unanswered.size;
+    for (const reject of this.#unanswered) reject(new Error(CUT_OFF_MESSAGE));
+    return count;
   }
 
   /** Remembers a failure that says the pool was exhausted. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { DatabaseSettings } from "../../app/lib/config.ts";
 import type { OpenPool } from "../../app/lib/database-pool.ts";
 import { PoolExchange } from "../../app/lib/pool-exchange.ts";
+import { CUT_OFF_MESSAGE } from "../../app/lib/pool-lease.ts";
 
 const settings = (connectionLimit: number): DatabaseSettings => ({
   connectionString: "postgres://a:b@c/d",
@@ -155,11 +156,16 @@ describe("PoolExchange", () => {
     expect(poolAt(0).closed).toBe(true);
   });
 
-  it("gives up at the deadline of a close, and says so", async () => {
-    const { exchange } = await exchangeWith(1);
-    const statement = exchange.queryRaw(QUERY);
+  it("answers what is left at the deadline of a close, refuses what comes later, and says so", async () => {
+    const { exchange, pools } = await exchangeWith(1);
+    const refused = (call: Promise<unknown>) => expect(call).rejects.toThrow(CUT_OFF_MESSAGE);
+    const statement = refused(exchange.queryRaw(QUERY));
+    const transaction = await exchange.startTransaction();
     expect(await exchange.close(1)).toBe(false);
-    expect(statement).toBeInstanceOf(Promise);
+    await statement;
+    await refused(exchange.queryRaw(QUERY));
+    expect(pools).toHaveLength(1);
+    await transaction.rollback().catch(() => {});
   });
 
   it("opens one pool, not several, for the queries after a disconnect", async () => {

@@ -1,0 +1,30 @@
+import type { IncomingMessage, Server } from "node:http";
+
+/** A request that has not been answered to its end. */
+export interface OpenRequest {
+  readonly method: string;
+  /** Without the query, which may hold what people type. */
+  readonly path: string;
+  readonly ageMs: number;
+}
+
+/** Knows the requests that a server has begun and not finished, from now on. */
+export class RequestsUnderWay {
+  readonly #open = new Map<IncomingMessage, number>();
+
+  constructor(server: Server) {
+    server.on("request", (request, response) => {
+      this.#open.set(request, performance.now());
+      response.once("close", () => this.#open.delete(request));
+    });
+  }
+
+  list(): OpenRequest[] {
+    const now = performance.now();
+    return [...this.#open].map(([{ method = "", url = "" }, since]) => ({
+      method,
+      path: url.split("?")[0] ?? "",
+      ageMs: Math.round(now - since),
+    }));
+  }
+}
