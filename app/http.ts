@@ -11,7 +11,10 @@ import { registerSessions } from "./routes/sessions.ts";
 /** What the server needs from the rest. Functions where the value may change while the process runs. */
 export interface HttpOptions {
   readonly config: Config;
+  /** Opens health. */
   readonly healthToken: () => string;
+  /** Opens the product's routes. */
+  readonly apiToken: () => string;
   readonly isStopping: () => boolean;
   readonly health: Health;
 }
@@ -23,7 +26,13 @@ const MAX_SOCKETS = 2000;
 const MAX_BODY_BYTES = 1024 * 1024;
 
 /** Builds the server with all its routes; opens no port. */
-export function buildServer({ config, healthToken, isStopping, health }: HttpOptions): FastifyInstance {
+export function buildServer({
+  config,
+  healthToken,
+  apiToken,
+  isStopping,
+  health,
+}: HttpOptions): FastifyInstance {
   const server = Fastify({
     logger: loggerOptions(config),
     bodyLimit: MAX_BODY_BYTES,
@@ -41,16 +50,27 @@ export function buildServer({ config, healthToken, isStopping, health }: HttpOpt
     if (isStopping()) reply.header("connection", "close");
   });
   registerProbes(server, { isStopping, isReachable: () => health.isReachable() });
-  server.register(async (guarded) => {
-    guarded.addHook("onRequest", async (request, reply) => {
-      if (isBearer(request.headers.authorization, healthToken())) return;
-      await reply.code(401).header("www-authenticate", 'Bearer realm="poolkit"').send(UNAUTHORIZED);
-    });
-    registerDatabaseHealth(guarded, health);
-    registerSessions(guarded);
-    registerDashboard(guarded);
+  guarded(server, healthToken, (scope) => registerDatabaseHealth(scope, health));
+  guarded(server, apiToken, (scope) => {
+    registerSessions(scope);
+    registerDashboard(scope);
   });
   return server;
+}
+
+/** Registers routes that answer only to those who send the token; everybody else gets the same 401. */
+function guarded(
+  server: FastifyInstance,
+  token: () => string,
+  routes: (scope: FastifyInstance) => void,
+): void {
+  server.register(async (scope) => {
+    scope.addHook("onRequest", async (request, reply) => {
+      if (isBearer(request.headers.authorization, token())) return;
+      await reply.code(401).header("www-authenticate", 'Bearer realm="poolkit"').send(UNAUTHORIZED);
+    });
+    routes(scope);
+  });
 }
 
 /** JSON lines on stdout. A request is logged by method and path only: a query string may hold what people type. */

@@ -24,6 +24,7 @@ const health = new Health({
 const server = buildServer({
   config: initial,
   healthToken: () => live.current.healthToken,
+  apiToken: () => live.current.apiToken,
   isStopping: () => stopping,
   health,
 });

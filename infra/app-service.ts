@@ -29,6 +29,8 @@ export interface AppServiceArgs {
   readonly logins: { readonly app: Login; readonly monitor: Login };
   /** Bearer token of the health endpoint. */
   readonly token: pulumi.Output<string>;
+  /** Bearer token of the product's routes. */
+  readonly apiToken: pulumi.Output<string>;
   /** What must be in force before the application's settings are: it must never ask for more than the pooler gives. */
   readonly configuredAfter: pulumi.Resource;
   /** What must be there before the application starts: migrated tables and the pooler. */
@@ -42,6 +44,7 @@ export class AppService extends pulumi.ComponentResource {
   readonly url: string;
   readonly healthUrl: string;
   readonly healthToken: pulumi.Output<string>;
+  readonly apiToken: pulumi.Output<string>;
 
   constructor(name: string, args: AppServiceArgs, opts?: pulumi.ComponentResourceOptions) {
     super("poolkit:index:AppService", name, {}, opts);
@@ -50,6 +53,7 @@ export class AppService extends pulumi.ComponentResource {
     this.url = `http://127.0.0.1:${args.hostPort}`;
     this.healthUrl = `${this.url}/api/admin/database-health`;
     this.healthToken = args.token;
+    this.apiToken = args.apiToken;
 
     const volume = stackVolume(
       `${name}-config-volume`,
@@ -79,6 +83,7 @@ export class AppService extends pulumi.ComponentResource {
           }),
           "console-url": postgresUrl(logins.monitor, { ...viaPooler, database: "pgbouncer" }),
           "health-token": args.token,
+          "api-token": args.apiToken,
         },
         readBack: { url: this.healthUrl, token: args.token },
       },

@@ -55,6 +55,7 @@ const service = new AppService(
     hostPort: ports.app,
     image: images.app,
     token: token(config.secretSeed, stack, "health"),
+    apiToken: token(config.secretSeed, stack, "api"),
     configuredAfter: pooler.configured,
     startsAfter: [database.ready, pooler.ready],
     healthTriggers: { ...database.versions, ...pooler.versions },
@@ -64,7 +65,7 @@ const service = new AppService(
 
 const loopback = { host: "127.0.0.1", database: databaseName };
 export const preset = config.presetName;
-export const { url, healthUrl, healthToken } = service;
+export const { url, healthUrl, healthToken, apiToken } = service;
 export const pgbouncerHost = loopback.host;
 export const pgbouncerPort = ports.pgbouncer;
 export const databaseUrl = postgresUrl(logins.app, { ...loopback, port: ports.pgbouncer });

@@ -55,7 +55,7 @@ function errorCode(error: unknown): string {
 
 /**
  * Identifies the files that are in force: lowercase hex SHA-256 over, for each file in the order settings.json,
- * database-url, monitor-url, console-url, health-token, its bytes (none where it is absent) and one NUL byte.
+ * database-url, monitor-url, console-url, health-token, api-token, its bytes (none where it is absent) and one NUL byte.
  * The deployer computes the same over what it wrote, so equal means "this is what runs".
  */
 export function revisionOf(contents: readonly (Buffer | undefined)[]): string {

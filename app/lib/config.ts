@@ -30,8 +30,10 @@ export interface Config {
   /** Direct Postgres and PgBouncer's console, for health only; absent means that health cannot look there. Secret. */
   readonly monitorUrl: string | undefined;
   readonly consoleUrl: string | undefined;
-  /** Secret. */
+  /** Opens health (and nothing else). Secret. */
   readonly healthToken: string;
+  /** Opens the product's routes (and not health). Secret. */
+  readonly apiToken: string;
   readonly effective: EffectiveValues;
   readonly warnings: readonly string[];
   readonly revision: string | null;
@@ -63,7 +65,13 @@ export function loadConfig(
   const effective = resolveSettings(sources, url, findings);
   const monitorUrl = plainUrl(sources, "MONITOR_URL", problems);
   const consoleUrl = plainUrl(sources, "CONSOLE_URL", problems);
-  const healthToken = token(sources, problems);
+  const healthToken = token(sources, "HEALTH_TOKEN", problems);
+  const apiToken = token(sources, "API_TOKEN", problems);
+  if (apiToken !== "" && apiToken === healthToken) {
+    problems.push(
+      "API_TOKEN: is the same as HEALTH_TOKEN; give another, so that whoever watches cannot read or write data",
+    );
+  }
   if (environment.PGOPTIONS) {
     problems.push(
       "PGOPTIONS: pg would send it and PgBouncer refuses it; unset it and set the values on the role",
@@ -94,6 +102,7 @@ export function loadConfig(
     monitorUrl,
     consoleUrl,
     healthToken,
+    apiToken,
     effective,
     warnings,
     revision: sources.revision,
@@ -122,16 +131,16 @@ function plainUrl(sources: Sources, key: SecretKey, problems: string[]): string 
   return undefined;
 }
 
-function token(sources: Sources, problems: string[]): string {
-  const secret = sources.secrets.get("HEALTH_TOKEN");
+function token(sources: Sources, key: "HEALTH_TOKEN" | "API_TOKEN", problems: string[]): string {
+  const secret = sources.secrets.get(key);
   if (secret === undefined) {
-    reportMissing("HEALTH_TOKEN", "a random text of 256 bits", problems);
+    reportMissing(key, "a random text of 256 bits", problems);
     return "";
   }
   const length = secret.text.length;
   if (length < MIN_TOKEN_CHARACTERS || length > MAX_TOKEN_CHARACTERS || !/^[\x21-\x7e]+$/.test(secret.text)) {
     problems.push(
-      `HEALTH_TOKEN (${secret.source}): has ${length} characters; allowed: ${MIN_TOKEN_CHARACTERS} to ` +
+      `${key} (${secret.source}): has ${length} characters; allowed: ${MIN_TOKEN_CHARACTERS} to ` +
         `${MAX_TOKEN_CHARACTERS} printable ASCII characters without spaces, for example from openssl rand -hex 32`,
     );
   }

@@ -106,6 +106,7 @@ export const SECRET_FILES = {
   MONITOR_URL: "monitor-url",
   CONSOLE_URL: "console-url",
   HEALTH_TOKEN: "health-token",
+  API_TOKEN: "api-token",
 } as const;
 
 export type SecretKey = keyof typeof SECRET_FILES;
@@ -114,6 +115,7 @@ export const SECRET_KEYS: readonly SecretKey[] = [
   "MONITOR_URL",
   "CONSOLE_URL",
   "HEALTH_TOKEN",
+  "API_TOKEN",
 ];
 
 /** Folder with settings.json and the secret files; infra mounts it read-only at /run/poolkit. */

@@ -28,7 +28,14 @@ type Outputs = { revision: string };
 
 const settingsFile = "settings.json";
 /** The files that make up the revision, in the order in which the application hashes them. */
-const revisionFiles = [settingsFile, "database-url", "monitor-url", "console-url", "health-token"];
+const revisionFiles = [
+  settingsFile,
+  "database-url",
+  "monitor-url",
+  "console-url",
+  "health-token",
+  "api-token",
+];
 const applyTimeoutMs = 10_000;
 
 /** `poolkit:index:AppConfig`; see the class in provider/sdk for what it promises. */

@@ -7,7 +7,8 @@ import type { Environment } from "../../app/lib/environment.ts";
 const PASSWORD = "canary-password-7f3a";
 const TOKEN = "canary-token-0123456789-0123456789-0123";
 const URL_TEXT = `postgres://poolkit_app:${PASSWORD}@pgbouncer:6432/poolkit`;
-const GOOD: Environment = { DATABASE_URL: URL_TEXT, HEALTH_TOKEN: TOKEN };
+const API_TOKEN = "canary-api-token-0123456789-0123456789";
+const GOOD: Environment = { DATABASE_URL: URL_TEXT, HEALTH_TOKEN: TOKEN, API_TOKEN };
 
 type Files = Record<string, string>;
 
@@ -38,12 +39,13 @@ const inFolder = (settings: string, more: Files = {}): Files => ({
   "/run/poolkit/monitor-url": `postgres://poolkit_monitor:${PASSWORD}@postgres:5432/poolkit`,
   "/run/poolkit/console-url": `postgres://poolkit_monitor:${PASSWORD}@pgbouncer:6432/pgbouncer`,
   "/run/poolkit/health-token": TOKEN,
+  "/run/poolkit/api-token": API_TOKEN,
   ...more,
 });
 const FOLDER: Environment = { POOLKIT_CONFIG_DIR: "/run/poolkit" };
 
 describe("good configurations", () => {
-  it("needs a URL and a token only", () => {
+  it("needs a URL and two tokens only", () => {
     const { database, effective } = config(GOOD);
     expect(database).toEqual({
       connectionString: URL_TEXT,
@@ -105,7 +107,7 @@ describe("good configurations", () => {
     ],
     [
       "secret from a named file",
-      { DATABASE_URL_FILE: "/secret/url", HEALTH_TOKEN: TOKEN },
+      { ...GOOD, DATABASE_URL: undefined, DATABASE_URL_FILE: "/secret/url" },
       { "/secret/url": `${URL_TEXT}\n` },
       { connectionString: URL_TEXT },
     ],
@@ -196,6 +198,8 @@ describe("bad configurations", () => {
     ["secret in two ways", { HEALTH_TOKEN_FILE: "/x" }, /^HEALTH_TOKEN: set in two ways/],
     ["short token", { HEALTH_TOKEN: "short" }, /^HEALTH_TOKEN .* has 5 characters; allowed: 32 to 512/],
     ["token with a space", { HEALTH_TOKEN: `${TOKEN} x` }, /^HEALTH_TOKEN .* without spaces/],
+    ["no token of the API", { API_TOKEN: "" }, /^API_TOKEN: not set; give a random text/],
+    ["one token for both", { API_TOKEN: TOKEN }, /^API_TOKEN: is the same as HEALTH_TOKEN/],
     ["no URL", { DATABASE_URL: "pgbouncer:6432" }, /^DATABASE_URL \(environment\): has the scheme pgbouncer/],
     ["no URL at all", { DATABASE_URL: "not a url" }, /^DATABASE_URL \(environment\): is no URL/],
     ["wrong scheme", { DATABASE_URL: "mysql://a:b@c/d" }, /scheme mysql; allowed: postgres or postgresql/],
@@ -271,6 +275,7 @@ describe("bad configurations", () => {
       "PORT",
       "DATABASE_POOL_TIMEOUT",
       "HEALTH_TOKEN",
+      "API_TOKEN",
     ]);
   });
 
@@ -289,19 +294,27 @@ describe("bad configurations", () => {
       MONITOR_URL: url,
       CONSOLE_URL: url,
       HEALTH_TOKEN: `${TOKEN} `,
+      API_TOKEN: `${API_TOKEN} `,
     });
     expect(found.length).toBeGreaterThan(1);
     expect(found.join("\n")).not.toContain(PASSWORD);
     expect(found.join("\n")).not.toContain(TOKEN);
+    expect(found.join("\n")).not.toContain(API_TOKEN);
   });
 });
 
 describe("revision", () => {
-  it("is SHA-256 over the five files, each followed by one NUL byte", () => {
+  it("is SHA-256 over the six files, each followed by one NUL byte", () => {
     const files = inFolder('{"POOLKIT_STACK":"dev"}');
-    const text = ["settings.json", "database-url", "monitor-url", "console-url", "health-token"]
-      .map((name) => `${files[`/run/poolkit/${name}`]}\0`)
-      .join("");
+    const names = [
+      "settings.json",
+      "database-url",
+      "monitor-url",
+      "console-url",
+      "health-token",
+      "api-token",
+    ];
+    const text = names.map((name) => `${files[`/run/poolkit/${name}`]}\0`).join("");
     expect(config(FOLDER, files).revision).toBe(createHash("sha256").update(text).digest("hex"));
   });
 

@@ -163,6 +163,7 @@ describe("healthBody", () => {
   const loaded = loadConfig({
     DATABASE_URL: "postgres://a:canary-pw@canary-host/d",
     HEALTH_TOKEN: "canary-token".repeat(4),
+    API_TOKEN: "canary-api-token".repeat(4),
   });
   if (!loaded.ok) throw new Error("fixture");
   const context: BodyContext = {

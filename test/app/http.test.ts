@@ -4,12 +4,19 @@ import { loadConfig } from "../../app/lib/config.ts";
 import { Health } from "../../app/lib/health.ts";
 import { databasePool } from "../../app/lib/prisma.ts";
 
-const TOKEN = "0123456789abcdef0123456789abcdef";
-const GUARDED = ["/api/admin/database-health", "/api/sessions", "/api/dashboard"];
+const TOKENS = { health: "0123456789abcdef0123456789abcdef", api: "fedcba9876543210fedcba9876543210" };
+const GUARDED = ["/api/admin/database-health", "/api/sessions", "/api/dashboard"] as const;
+/** The one token that does not open the address. */
+const wrongTokenFor = (url: string) => (url.startsWith("/api/admin/") ? TOKENS.api : TOKENS.health);
 
 // Nothing listens on port 1: these are the answers that need no database, and those without one.
 const loaded = loadConfig(
-  { DATABASE_URL: "postgres://a:b@127.0.0.1:1/d", HEALTH_TOKEN: TOKEN, LOG_LEVEL: "silent" },
+  {
+    DATABASE_URL: "postgres://a:b@127.0.0.1:1/d",
+    HEALTH_TOKEN: TOKENS.health,
+    API_TOKEN: TOKENS.api,
+    LOG_LEVEL: "silent",
+  },
   () => undefined,
 );
 if (!loaded.ok) throw new Error(loaded.problems.join());
@@ -20,8 +27,15 @@ const health = new Health({
   configurationError: () => null,
   pool: () => databasePool.state(),
 });
-const server = buildServer({ config, healthToken: () => TOKEN, isStopping: () => stopping, health });
-const authorized = { authorization: `Bearer ${TOKEN}` };
+const server = buildServer({
+  config,
+  healthToken: () => TOKENS.health,
+  apiToken: () => TOKENS.api,
+  isStopping: () => stopping,
+  health,
+});
+const authorized = { authorization: `Bearer ${TOKENS.api}` };
+const watching = { authorization: `Bearer ${TOKENS.health}` };
 
 beforeAll(() => databasePool.use(config.database));
 afterAll(async () => {
@@ -36,7 +50,8 @@ describe("guard", () => {
         {},
         { authorization: "x" },
         { authorization: "Bearer wrong" },
-        { authorization: `Bearer ${TOKEN}x` },
+        { authorization: `Bearer ${TOKENS.api}x` },
+        { authorization: `Bearer ${wrongTokenFor(url)}` },
       ].map((headers) => server.inject({ url, headers })),
     );
     expect(new Set(answers.map((answer) => answer.statusCode))).toEqual(new Set([401]));
@@ -47,7 +62,9 @@ describe("guard", () => {
   });
 
   it("never takes the token from the query", async () => {
-    const answer = await server.inject(`/api/dashboard?token=${TOKEN}&authorization=Bearer%20${TOKEN}`);
+    const answer = await server.inject(
+      `/api/dashboard?token=${TOKENS.api}&authorization=Bearer%20${TOKENS.api}`,
+    );
     expect(answer.statusCode).toBe(401);
   });
 });
@@ -110,7 +127,7 @@ describe("probes without a database", () => {
   });
 
   it("tells the cause to those with the token", async () => {
-    const answer = await server.inject({ url: "/api/admin/database-health", headers: authorized });
+    const answer = await server.inject({ url: "/api/admin/database-health", headers: watching });
     expect(answer.statusCode).toBe(503);
     expect(answer.headers["content-type"]).toBe("application/health+json; charset=utf-8");
     expect(answer.headers["cache-control"]).toBe("no-store");

@@ -7,7 +7,12 @@ const silent = { info: () => {}, warn: () => {} };
 
 function read(environment: Record<string, string>): ConfigResult {
   return loadConfig(
-    { DATABASE_URL: "postgres://a:canary@h/d", HEALTH_TOKEN: TOKEN, ...environment },
+    {
+      DATABASE_URL: "postgres://a:canary@h/d",
+      HEALTH_TOKEN: TOKEN,
+      API_TOKEN: "y".repeat(32),
+      ...environment,
+    },
     () => undefined,
   );
 }

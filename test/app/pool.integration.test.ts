@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type AppDatabase, startAppDatabase } from "../support/app-database.ts";
-import { type AppFiles, AppProcess, HEALTH_TOKEN } from "../support/app-process.ts";
+import { API_TOKEN, type AppFiles, AppProcess, HEALTH_TOKEN } from "../support/app-process.ts";
 import { eventually, type Load, startLoad } from "../support/load.ts";
 import { engineAvailable } from "../support/postgres18.ts";
 
@@ -154,6 +154,7 @@ describe.skipIf(!(await engineAvailable()))("the application over PgBouncer and 
       expect(JSON.parse(line)).toMatchObject({ stack: "local", preset: "none" });
     expect(started.lines.join("\n")).not.toMatch(/canary/);
     expect(started.lines.join("\n")).not.toContain(HEALTH_TOKEN);
+    expect(started.lines.join("\n")).not.toContain(API_TOKEN);
     expect(started.errors).toEqual([]);
   });
 

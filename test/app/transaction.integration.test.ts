@@ -20,7 +20,12 @@ describe.skipIf(!(await engineAvailable()))("the singleton in one process", () =
 
   const use = (environment: Record<string, string>) => {
     const loaded = loadConfig(
-      { DATABASE_URL: database.urls.database, HEALTH_TOKEN: "x".repeat(32), ...environment },
+      {
+        DATABASE_URL: database.urls.database,
+        HEALTH_TOKEN: "x".repeat(32),
+        API_TOKEN: "y".repeat(32),
+        ...environment,
+      },
       () => undefined,
     );
     if (!loaded.ok) throw new Error(loaded.problems.join());

@@ -54,6 +54,7 @@ describe("the bundle", () => {
     expect(stderr.split("\n").filter(Boolean)).toEqual([
       "DATABASE_URL: not set; give the URL through PgBouncer, or its file as DATABASE_URL_FILE",
       "HEALTH_TOKEN: not set; give a random text of 256 bits, or its file as HEALTH_TOKEN_FILE",
+      "API_TOKEN: not set; give a random text of 256 bits, or its file as API_TOKEN_FILE",
     ]);
   });
 

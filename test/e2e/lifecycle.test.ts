@@ -119,6 +119,7 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
   it("has the documented outputs", async () => {
     const outputs = await stackOf(preset).outputs();
     expect(Object.keys(outputs).sort()).toEqual([
+      "apiToken",
       "databaseUrl",
       "directDatabaseUrl",
       "healthToken",
@@ -135,6 +136,7 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
       databaseUrl: "[secret]",
       directDatabaseUrl: "[secret]",
       healthToken: "[secret]",
+      apiToken: "[secret]",
     });
   });
 

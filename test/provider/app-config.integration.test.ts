@@ -60,7 +60,8 @@ class FakeApp {
       settings.DATABASE_CONNECTION_LIMIT === "0" ? "DATABASE_CONNECTION_LIMIT: found 0" : null;
     if (this.#lastError !== null) return;
     const hash = createHash("sha256");
-    for (const name of ["settings.json", "database-url", "monitor-url", "console-url", "health-token"]) {
+    const secrets = ["database-url", "monitor-url", "console-url", "health-token", "api-token"];
+    for (const name of ["settings.json", ...secrets]) {
       hash.update(files[name]?.content ?? "").update("\0");
     }
     this.#revision = hash.digest("hex");

@@ -17,6 +17,10 @@ export interface AppFiles {
 }
 
 export const HEALTH_TOKEN = "canary-health-token-0123456789abcdef0123456789abcdef";
+export const API_TOKEN = "canary-api-token-0123456789abcdef0123456789abcdef";
+
+/** The token that opens `path`. */
+const tokenFor = (path: string) => (path.startsWith("/api/admin/") ? HEALTH_TOKEN : API_TOKEN);
 
 /** The bundled application as a process of its own, configured as in its container. */
 export class AppProcess {
@@ -53,14 +57,14 @@ export class AppProcess {
     return this.#url;
   }
 
-  /** Requests `path` with the token and gives up after `timeoutMs`. */
+  /** Requests `path` with its token and gives up after `timeoutMs`. */
   get(path: string, timeoutMs = 30_000): Promise<Response> {
-    const headers = { authorization: `Bearer ${HEALTH_TOKEN}` };
+    const headers = { authorization: `Bearer ${tokenFor(path)}` };
     return fetch(`${this.url}${path}`, { headers, signal: AbortSignal.timeout(timeoutMs) });
   }
 
   post(path: string, body: unknown): Promise<Response> {
-    const headers = { authorization: `Bearer ${HEALTH_TOKEN}`, "content-type": "application/json" };
+    const headers = { authorization: `Bearer ${tokenFor(path)}`, "content-type": "application/json" };
     return fetch(`${this.url}${path}`, { method: "POST", headers, body: JSON.stringify(body) });
   }
 
@@ -125,6 +129,7 @@ function writeFiles(folder: string, { settings, databaseUrl, monitorUrl, console
     "monitor-url": monitorUrl,
     "console-url": consoleUrl,
     "health-token": HEALTH_TOKEN,
+    "api-token": API_TOKEN,
   };
   for (const [name, content] of Object.entries(files)) {
     if (content !== undefined) writeFileSync(path.join(folder, name), content, { mode: 0o600 });

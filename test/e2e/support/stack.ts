@@ -11,6 +11,7 @@ export interface Outputs {
   readonly url: string;
   readonly healthUrl: string;
   readonly healthToken: string;
+  readonly apiToken: string;
   readonly databaseUrl: string;
   readonly directDatabaseUrl: string;
   readonly pgbouncerHost: string;
