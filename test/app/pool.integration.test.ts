@@ -138,10 +138,13 @@ describe.skipIf(!(await engineAvailable()))("the application over PgBouncer and 
     });
     const stages = await database.asSuperuser((client) =>
       client.query(
-        "SELECT DISTINCT stage.status FROM app.session_stages stage JOIN app.chat_sessions ON id = session_id WHERE external_id = 'w-1'",
+        "SELECT stage, stage.status FROM app.session_stages stage JOIN app.chat_sessions ON id = session_id WHERE external_id = 'w-1' ORDER BY stage",
       ),
     );
-    expect(stages.rows).toEqual([{ status: "PENDING" }]);
+    expect(stages.rows).toEqual([
+      { stage: "IMPORT", status: "SKIPPED" },
+      { stage: "TRANSCRIPT", status: "PENDING" },
+    ]);
   });
 
   it("logs JSON lines without a secret", async () => {
