@@ -6,6 +6,8 @@ import { defineConfig } from "vitest/config";
  */
 export default defineConfig({
   test: {
+    // Unit tests wait more (child processes, time limits) than they compute; vitest's own choice is one less than cores.
+    maxWorkers: 4,
     projects: [
       {
         test: {
