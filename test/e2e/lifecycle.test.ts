@@ -192,6 +192,22 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
 });
 
 describe("images", () => {
+  it("change no container when another build of the same sources moves their tag", async () => {
+    const stack = stackOf("dev");
+    const container = stack.container("app");
+    const { Image: id, Config: config } = await container.inspect();
+    const [repo = "", tag = ""] = config.Image.split(":");
+    const moved: { Id: string } = await container.commit({ repo, tag, pause: false });
+    try {
+      expect(moved.Id).not.toBe(id);
+      const refreshed = await stack.up("--refresh", "--expect-no-changes");
+      expect(refreshed.code, refreshed.text).toBe(0);
+    } finally {
+      await engine.getImage(id).tag({ repo, tag });
+      await engine.getImage(moved.Id).remove();
+    }
+  });
+
   it.each([
     ["postgres", 250],
     ["pgbouncer", 60],
