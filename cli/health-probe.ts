@@ -8,11 +8,19 @@ export type Probe =
 /** The endpoint itself answers within 2 s; the rest is for the way there. */
 const timeoutMilliseconds = 5_000;
 
+/** Where and how a stack tells its health; part of its outputs. */
+export interface HealthEndpoint {
+  readonly healthUrl: string;
+  readonly healthToken: string;
+  /** "status": an answer without a health body counts by its HTTP status, 2xx as healthy. */
+  readonly healthFormat?: "status" | undefined;
+}
+
 /** Asks once. Never throws for a stack that does not answer. */
-export async function probeHealth(healthUrl: string, token: string): Promise<Probe> {
+export async function probeHealth({ healthUrl, healthToken, healthFormat }: HealthEndpoint): Promise<Probe> {
   try {
     const response = await fetch(healthUrl, {
-      headers: { authorization: `Bearer ${token}` },
+      headers: { authorization: `Bearer ${healthToken}` },
       signal: AbortSignal.timeout(timeoutMilliseconds),
     });
     if (response.status === 401) {
@@ -21,14 +29,23 @@ export async function probeHealth(healthUrl: string, token: string): Promise<Pro
         reason: `${healthUrl} refuses the stack's token (401): the application runs with another one; run: poolkit up --refresh`,
       };
     }
-    const parsed = healthBody.safeParse(await response.json());
-    return parsed.success
-      ? { reached: true, body: parsed.data }
-      : { reached: false, reason: `${healthUrl} answered ${response.status} without a health body` };
+    const parsed = healthBody.safeParse(json(await response.text()));
+    if (parsed.success) return { reached: true, body: parsed.data };
+    const plain = `answered ${response.status} without a health body`;
+    if (healthFormat !== "status") return { reached: false, reason: `${healthUrl} ${plain}` };
+    return { reached: true, body: response.ok ? { status: "pass" } : { status: "fail", cause: plain } };
   } catch (error) {
     const cause =
       error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
     return { reached: false, reason: `${healthUrl} does not answer: ${cause}` };
+  }
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 

@@ -9,6 +9,8 @@ const stackOutputs = z.object({
   url: z.string(),
   healthUrl: z.string(),
   healthToken: z.string(),
+  /** "status": an own application, whose health is what its HTTP status says. */
+  healthFormat: z.literal("status").optional(),
   pgbouncerHost: z.string(),
   pgbouncerPort: z.number(),
   poolLimits: z.record(z.string(), z.number()),

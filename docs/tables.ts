@@ -1,3 +1,5 @@
+import { applicationKeys } from "../infra/application.ts";
+import { givenFiles, givenVariables, setFolder } from "../infra/application-contract.ts";
 import { overrideTable } from "../infra/overrides.ts";
 import { defaultPorts, presetNames, presets } from "../infra/presets.ts";
 
@@ -5,6 +7,9 @@ import { defaultPorts, presetNames, presets } from "../infra/presets.ts";
 export const tables: Readonly<Record<string, { readonly file: string; readonly render: () => string }>> = {
   presets: { file: "README.md", render: presetTable },
   overrides: { file: "docs/configuration.md", render: overridesTable },
+  application: { file: "docs/your-own-application.md", render: applicationTable },
+  variables: { file: "docs/your-own-application.md", render: variablesTable },
+  files: { file: "docs/your-own-application.md", render: filesTable },
   ports: { file: "docs/configuration.md", render: portsTable },
 };
 
@@ -59,6 +64,38 @@ function overridesTable(): string {
       allowed,
       ...presetNames.map((preset) => `${presets[preset][name]}`),
     ]),
+  );
+}
+
+function applicationTable(): string {
+  return markdown(
+    ["`poolkit:application.`", "allowed", "default", ""],
+    Object.entries(applicationKeys).map(([name, { allowed, fallback, meaning }]) => [
+      `\`${name}\``,
+      allowed,
+      fallback === undefined ? "" : `\`${fallback}\``,
+      meaning,
+    ]),
+  );
+}
+
+/** As an application gets them that sets `directUrlVariable: DIRECT_URL` and leaves the rest to the defaults. */
+function variablesTable(): string {
+  const given = givenVariables({
+    databaseUrlVariable: "DATABASE_URL",
+    directUrlVariable: "DIRECT_URL",
+    port: 3000,
+  });
+  return markdown(
+    ["variable", "value", ""],
+    given.map(({ name, value, meaning }) => [`\`${name}\``, `\`${value}\``, meaning]),
+  );
+}
+
+function filesTable(): string {
+  return markdown(
+    [`in \`${setFolder}\``, ""],
+    givenFiles.map(({ name, meaning }) => [`\`${name}\``, meaning]),
   );
 }
 

@@ -2,19 +2,13 @@ import * as pulumi from "@pulumi/pulumi";
 import { AppConfig } from "../provider/sdk/app-config.ts";
 import { HealthGate } from "../provider/sdk/health-gate.ts";
 import { appSettings } from "./app-settings.ts";
+import type { OwnApplication } from "./application.ts";
+import { setFolder } from "./application-contract.ts";
+import { ownForm, referenceForm } from "./application-form.ts";
 import { container } from "./container.ts";
-import {
-  appPort,
-  type EngineNames,
-  pgbouncerAlias,
-  pgbouncerPort,
-  postgresAlias,
-  postgresPort,
-  unprivilegedUid,
-} from "./names.ts";
+import type { EngineNames } from "./names.ts";
 import type { Preset } from "./presets.ts";
 import type { Login } from "./secrets.ts";
-import { postgresUrl } from "./urls.ts";
 import { stackVolume } from "./volume.ts";
 
 export interface AppServiceArgs {
@@ -26,7 +20,9 @@ export interface AppServiceArgs {
   readonly hostPort: number;
   readonly image: pulumi.Input<string>;
   readonly network: pulumi.Input<string>;
-  readonly logins: { readonly app: Login; readonly monitor: Login };
+  readonly logins: { readonly app: Login; readonly owner: Login; readonly monitor: Login };
+  /** The user's own application; undefined = the reference application. */
+  readonly application: OwnApplication | undefined;
   /** Bearer token of the health endpoint. */
   readonly token: pulumi.Output<string>;
   /** Bearer token of the product's routes. */
@@ -44,48 +40,37 @@ export class AppService extends pulumi.ComponentResource {
   readonly url: string;
   readonly healthUrl: string;
   readonly healthToken: pulumi.Output<string>;
-  readonly apiToken: pulumi.Output<string>;
+  /** Undefined for an own application. */
+  readonly apiToken: pulumi.Output<string> | undefined;
 
   constructor(name: string, args: AppServiceArgs, opts?: pulumi.ComponentResourceOptions) {
     super("poolkit:index:AppService", name, {}, opts);
-    const { names, sizes, logins, databaseName } = args;
+    const { names, sizes, application } = args;
     const child = { parent: this };
+    const formArgs = { ...args, healthToken: args.token };
+    const form = application === undefined ? referenceForm(formArgs) : ownForm(application, formArgs);
     this.url = `http://127.0.0.1:${args.hostPort}`;
-    this.healthUrl = `${this.url}/api/admin/database-health`;
+    this.healthUrl = `${this.url}${form.healthPath}`;
     this.healthToken = args.token;
-    this.apiToken = args.apiToken;
+    this.apiToken = application === undefined ? args.apiToken : undefined;
 
     const volume = stackVolume(
       `${name}-config-volume`,
       { stack: args.stack, volumeName: names.appConfig },
       child,
     );
-    const viaPooler = { host: pgbouncerAlias, port: pgbouncerPort };
     const config = new AppConfig(
       `${name}-config`,
       {
         volumeName: names.appConfig,
         containerName: names.app,
         image: args.image,
-        uid: unprivilegedUid,
-        gid: unprivilegedUid,
+        uid: form.uid,
+        gid: form.uid,
         settings: appSettings(args.stack, args.presetName, sizes),
-        files: {
-          "database-url": postgresUrl(logins.app, {
-            ...viaPooler,
-            database: databaseName,
-            parameters: { connection_limit: sizes.connectionLimit, pool_timeout: sizes.poolTimeoutSeconds },
-          }),
-          "monitor-url": postgresUrl(logins.monitor, {
-            host: postgresAlias,
-            port: postgresPort,
-            database: databaseName,
-          }),
-          "console-url": postgresUrl(logins.monitor, { ...viaPooler, database: "pgbouncer" }),
-          "health-token": args.token,
-          "api-token": args.apiToken,
-        },
-        readBack: { url: this.healthUrl, token: args.token },
+        files: form.files,
+        reloadSignal: form.reloadSignal === "SIGHUP" ? undefined : form.reloadSignal,
+        readBack: form.reportsRevision ? { url: this.healthUrl, token: args.token } : undefined,
       },
       { ...child, dependsOn: [volume, args.configuredAfter], deletedWith: volume },
     );
@@ -98,10 +83,13 @@ export class AppService extends pulumi.ComponentResource {
         image: args.image,
         network: args.network,
         hostPort: args.hostPort,
-        port: appPort,
-        volumes: [{ volumeName: names.appConfig, containerPath: "/run/poolkit", readOnly: true }],
-        envs: ["LOG_LEVEL=info", "NODE_ENV=production", "POOLKIT_CONFIG_DIR=/run/poolkit", `PORT=${appPort}`],
-        memoryMegabytes: 512,
+        port: form.port,
+        volumes: [{ volumeName: names.appConfig, containerPath: setFolder, readOnly: true }],
+        envs: form.envs,
+        user: form.user,
+        // Who cannot be asked to read changed files again gets a new container, and the preview says so.
+        labels: form.reloadSignal === "none" ? { "poolkit.config": config.revision } : {},
+        memoryMegabytes: form.memoryMegabytes,
         stopGraceSeconds: sizes.stopGraceSeconds + 5,
       },
       { ...child, dependsOn: [config, ...args.startsAfter] },
@@ -112,7 +100,7 @@ export class AppService extends pulumi.ComponentResource {
         url: this.healthUrl,
         token: args.token,
         triggers: { ...args.healthTriggers, app: server.id, appRevision: config.revision },
-        expectedRevision: config.revision,
+        expectedRevision: form.reportsRevision ? config.revision : undefined,
       },
       // Everything else is deleted before the data volume; the gate goes first of all. Protecting it too makes destroy
       // refuse before it has removed anything, even without a preview.

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { mergePgBouncerSettings, type SettingValue } from "../pgbouncer/merge.ts";
 import { nearest } from "../pgbouncer/nearest.ts";
 import type { Problem } from "../pgbouncer/values.ts";
+import { type OwnApplication, readApplication } from "./application.ts";
 import { applyOverrides, unknownKey } from "./overrides.ts";
 import { type PoolLimits, poolLimits } from "./pool-limits.ts";
 import { pgbouncerPreset } from "./pooler-settings.ts";
@@ -28,6 +29,8 @@ export interface StackConfig {
   readonly ports: HostPorts;
   readonly databaseName: string;
   readonly baseImage: string;
+  /** The user's own application; undefined = the reference application. */
+  readonly application: OwnApplication | undefined;
   readonly secretSeed: pulumi.Output<string>;
   /** `docker:host`; unset = DOCKER_HOST, else the default socket. */
   readonly dockerHost: string | undefined;
@@ -40,6 +43,7 @@ const keys = [
   "ports",
   "databaseName",
   "baseImage",
+  "application",
   "secretSeed",
 ] as const;
 
@@ -62,6 +66,7 @@ export function readConfig(): StackConfig {
   const ports = readPorts(object(config, "ports", problems), problems);
   const databaseName = readDatabaseName(config.get("databaseName") ?? "poolkit", problems);
   const baseImage = readBaseImage(config.get("baseImage") ?? "debian:forky-slim", problems);
+  const application = readApplication(config.getObject("application"), problems);
   problems.push(...seedProblems("poolkit:secretSeed"));
 
   throwProblems(stack, problems);
@@ -74,6 +79,7 @@ export function readConfig(): StackConfig {
     ports,
     databaseName,
     baseImage,
+    application,
     secretSeed: config.requireSecret("secretSeed"),
     dockerHost: new pulumi.Config("docker").get("host"),
   });

@@ -19,13 +19,17 @@ export interface ContainerArgs {
   readonly memoryMegabytes: number;
   readonly sharedMemoryMegabytes?: number;
   readonly openFiles?: number;
+  /** `uid:gid` in place of the image's own user. Change: a new container. */
+  readonly user?: string;
+  /** Further labels; a change makes a new container. */
+  readonly labels?: Readonly<Record<string, pulumi.Input<string>>>;
   /** Must exceed the longest thing that the container drains. */
   readonly stopGraceSeconds: number;
 }
 
 /**
  * A container as CIS asks for it: no root, read-only root file system, no capabilities, no new privileges, bounded
- * memory and logs, published on loopback only. User, stop signal and health check come from the image, so that no
+ * memory and logs, published on loopback only. Stop signal and health check come from the image, so that no
  * change of theirs can be reported as done without being done (the docker provider updates them in state only).
  */
 export function container(
@@ -42,6 +46,7 @@ export function container(
       ports: [{ internal: args.port, external: args.hostPort, ip: "127.0.0.1", protocol: "tcp" }],
       volumes: args.volumes,
       envs: args.envs,
+      user: args.user,
       memory: args.memoryMegabytes,
       // Left out, the engine sets twice the memory and every later run finds a difference.
       memorySwap: args.memoryMegabytes,
@@ -57,7 +62,11 @@ export function container(
       restart: "unless-stopped",
       logDriver: "json-file",
       logOpts: { "max-size": "10m", "max-file": "3" },
-      labels: [...stackLabels(args.stack), { label: "poolkit.component", value: args.alias }],
+      labels: [
+        ...stackLabels(args.stack),
+        { label: "poolkit.component", value: args.alias },
+        ...Object.entries(args.labels ?? {}).map(([label, value]) => ({ label, value })),
+      ],
       // Left out, a delete kills at once instead of stopping.
       destroyGraceSeconds: args.stopGraceSeconds,
     },

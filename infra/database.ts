@@ -20,6 +20,8 @@ export interface DatabaseArgs {
   readonly hostPort: number;
   readonly image: pulumi.Input<string>;
   readonly network: pulumi.Input<string>;
+  /** Folder of Prisma migrations; undefined = the application makes its tables itself. */
+  readonly migrations: string | undefined;
   readonly logins: {
     readonly superuser: Login;
     readonly owner: Login;
@@ -37,8 +39,8 @@ export class Database extends pulumi.ComponentResource {
   readonly versions: Readonly<Record<string, pulumi.Output<string>>>;
   /** The settings of the application's role, known once they are in force for new sessions. */
   readonly roleSettings: pulumi.Output<string>;
-  /** The last step: tables are there, the application may start. */
-  readonly ready: pulumi.Resource;
+  /** The last steps: rights and tables are there, the application may start. */
+  readonly ready: readonly pulumi.Resource[];
 
   constructor(name: string, args: DatabaseArgs, opts?: pulumi.ComponentResourceOptions) {
     super("poolkit:index:Database", name, {}, opts);
@@ -191,11 +193,19 @@ export class Database extends pulumi.ComponentResource {
       },
       { ...child, deletedWith: data },
     );
-    const migrations = new Migrations(
-      `${name}-migrations`,
-      { connection: direct(databaseName, logins.owner), schema: schemaName },
-      { ...child, deletedWith: data, dependsOn: [grants.last, appSettings] },
-    );
+    const prepared = [grants.last, appSettings];
+    const migrations =
+      args.migrations === undefined
+        ? undefined
+        : new Migrations(
+            `${name}-migrations`,
+            {
+              connection: direct(databaseName, logins.owner),
+              schema: schemaName,
+              directory: args.migrations,
+            },
+            { ...child, deletedWith: data, dependsOn: prepared },
+          );
 
     this.versions = { postgres: server.id, postgresConfig: config.sha256 };
     this.roleSettings = pulumi.jsonStringify([
@@ -203,7 +213,7 @@ export class Database extends pulumi.ComponentResource {
       app.idleInTransactionSessionTimeout,
       appSettings.settings,
     ]);
-    this.ready = migrations;
+    this.ready = migrations === undefined ? prepared : [migrations];
     this.registerOutputs({ versions: this.versions });
   }
 }

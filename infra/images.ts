@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import type { ApplicationSource, OwnApplication } from "./application.ts";
+import { contextHash } from "./application-context.ts";
 
 /** One of the kit's own images: where it is built and which files of that folder go into it. */
 interface BuildContext {
@@ -18,11 +20,21 @@ const sources = {
   app: { context: "app", files: ["Dockerfile", ".dockerignore", "dist/server.mjs", "dist/healthcheck.mjs"] },
 } satisfies Record<string, BuildContext>;
 
-export type ImageSource = keyof typeof sources;
-export const imageSources: readonly ImageSource[] = ["postgres", "pgbouncer", "app"];
+type ImageSource = keyof typeof sources;
+
+/** The images that the kit builds for a stack; an own application takes the place of the reference application. */
+export function imageNames(baseImage: string, application: OwnApplication | undefined): string[] {
+  const own = application === undefined ? imageName("app", baseImage) : ownImageName(application.source);
+  return [imageName("postgres", baseImage), imageName("pgbouncer", baseImage), own];
+}
+
+function ownImageName(source: ApplicationSource): string {
+  if (source.kind === "image") return source.image;
+  return `poolkit/own-app:${contextHash(source.context, source.dockerfile).slice(0, 16)}`;
+}
 
 /** Tag of an image: a hash of everything that decides what is in it. */
-export function imageName(image: ImageSource, baseImage: string): string {
+function imageName(image: ImageSource, baseImage: string): string {
   return `poolkit/${image}:${contentHash(sources[image], baseImage).slice(0, 16)}`;
 }
 
@@ -39,6 +51,12 @@ export async function bundleApplication(): Promise<void> {
   }
 }
 
+export interface ImagesArgs {
+  readonly baseImage: string;
+  /** Undefined = the reference application. */
+  readonly application: OwnApplication | undefined;
+}
+
 /**
  * The images a stack runs, built on the engine. A changed source makes a new tag and so a new container.
  *
@@ -50,7 +68,7 @@ export class Images extends pulumi.ComponentResource {
   readonly pgbouncer: pulumi.Output<string>;
   readonly app: pulumi.Output<string>;
 
-  constructor(name: string, args: { readonly baseImage: string }, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, args: ImagesArgs, opts?: pulumi.ComponentResourceOptions) {
     super("poolkit:index:Images", name, {}, opts);
     const build = (image: ImageSource) => {
       const imageTag = imageName(image, args.baseImage);
@@ -68,8 +86,16 @@ export class Images extends pulumi.ComponentResource {
     };
     this.postgres = build("postgres");
     this.pgbouncer = build("pgbouncer");
-    this.app = build("app");
+    this.app = args.application === undefined ? build("app") : this.#own(`${name}-app`, args.application);
     this.registerOutputs({ postgres: this.postgres, pgbouncer: this.pgbouncer, app: this.app });
+  }
+
+  /** An image that the engine has is taken as it is; another one is pulled, or built from its folder. */
+  #own(resourceName: string, { source }: OwnApplication): pulumi.Output<string> {
+    const build =
+      source.kind === "image" ? undefined : { context: source.context, dockerfile: source.dockerfile };
+    const image = { name: ownImageName(source), keepLocally: true, build };
+    return new docker.RemoteImage(resourceName, image, { parent: this }).name;
   }
 }
 

@@ -17,12 +17,13 @@ const config = readConfig();
 const { stack, sizes, ports, databaseName } = config;
 const names = engineNames(stack);
 const kit = new Provider("kit", { dockerHost: config.dockerHost });
-await bundleApplication();
+const { application } = config;
+if (application === undefined) await bundleApplication();
 await checkEngine(config, names, kit);
 
 const engine = new docker.Provider("engine", { host: config.dockerHost });
 const providers = { providers: [engine, kit] };
-const images = new Images("images", { baseImage: config.baseImage }, providers);
+const images = new Images("images", { baseImage: config.baseImage, application }, providers);
 const network = new docker.Network(
   "network",
   { name: names.network, labels: stackLabels(stack) },
@@ -33,7 +34,12 @@ const common = { stack, names, sizes, databaseName, network: network.name, login
 
 const database = new Database(
   "database",
-  { ...common, hostPort: ports.postgres, image: images.postgres },
+  {
+    ...common,
+    hostPort: ports.postgres,
+    image: images.postgres,
+    migrations: application === undefined ? "prisma/migrations" : application.migrations,
+  },
   providers,
 );
 const pooler = new Pooler(
@@ -52,12 +58,13 @@ const service = new AppService(
   {
     ...common,
     presetName: config.presetName,
+    application,
     hostPort: ports.app,
     image: images.app,
     token: token(config.secretSeed, stack, "health"),
     apiToken: token(config.secretSeed, stack, "api"),
     configuredAfter: pooler.configured,
-    startsAfter: [database.ready, pooler.ready],
+    startsAfter: [...database.ready, pooler.ready],
     healthTriggers: { ...database.versions, ...pooler.versions },
   },
   providers,
@@ -66,6 +73,8 @@ const service = new AppService(
 const loopback = { host: "127.0.0.1", database: databaseName };
 export const preset = config.presetName;
 export const { url, healthUrl, healthToken, apiToken } = service;
+/** "status" for an own application, whose health is what its HTTP status says; absent for the reference application. */
+export const healthFormat = application === undefined ? undefined : "status";
 export const pgbouncerHost = loopback.host;
 export const pgbouncerPort = ports.pgbouncer;
 export const databaseUrl = postgresUrl(logins.app, { ...loopback, port: ports.pgbouncer });

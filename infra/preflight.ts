@@ -1,7 +1,7 @@
 import { preflight } from "../provider/sdk/preflight.ts";
 import type { Provider } from "../provider/sdk/provider.ts";
 import type { StackConfig } from "./config.ts";
-import { imageName, imageSources } from "./images.ts";
+import { imageNames } from "./images.ts";
 import type { EngineNames } from "./names.ts";
 import { throwProblems } from "./problems.ts";
 
@@ -22,7 +22,7 @@ export async function checkEngine(
     {
       stack,
       baseImage,
-      images: imageSources.map((image) => imageName(image, baseImage)),
+      images: imageNames(baseImage, config.application),
       buildSpaceMegabytes,
       ports: {
         "poolkit:ports.app": ports.app,

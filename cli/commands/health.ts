@@ -4,8 +4,7 @@ import { readOutputs } from "../stack.ts";
 
 /** `poolkit health`: the summary (or, as JSON, the endpoint's own body) and an exit code a script can use. */
 export async function health(stack: string, json: boolean): Promise<number> {
-  const { healthUrl, healthToken } = await readOutputs(stack);
-  const probe = await probeHealth(healthUrl, healthToken);
+  const probe = await probeHealth(await readOutputs(stack));
   if (json) {
     const body = probe.reached ? probe.body : { status: "fail", cause: "unreachable", output: probe.reason };
     process.stdout.write(`${JSON.stringify(body)}\n`);

@@ -5,7 +5,7 @@ import { readOutputs } from "../stack.ts";
 /** `poolkit status`: where the stack is, how it is sized and how it is. No secret is printed. */
 export async function status(stack: string, json: boolean): Promise<number> {
   const { healthToken, ...outputs } = await readOutputs(stack);
-  const probe = await probeHealth(outputs.healthUrl, healthToken);
+  const probe = await probeHealth({ ...outputs, healthToken });
   if (json) {
     const health = probe.reached ? probe.body.status : "unreachable";
     process.stdout.write(`${JSON.stringify({ stack, ...outputs, health })}\n`);

@@ -20,8 +20,8 @@ export async function up(stack: string, pulumiOptions: readonly string[]): Promi
 }
 
 async function printWhereItIs(stack: string): Promise<void> {
-  const { url, healthUrl, healthToken } = await readOutputs(stack);
-  const probe = await probeHealth(healthUrl, healthToken);
+  const outputs = await readOutputs(stack);
+  const probe = await probeHealth(outputs);
   const next = [
     ["npx poolkit health", stack, "health again, exit code 0, 1 or 2"],
     ["npx poolkit status", stack, "addresses and limits"],
@@ -29,7 +29,7 @@ async function printWhereItIs(stack: string): Promise<void> {
   ];
   const lines = [
     "",
-    `application  ${url}`,
+    `application  ${outputs.url}`,
     probe.reached ? healthSummary(probe.body) : `health       unreachable: ${probe.reason}`,
     "",
     "Next:",

@@ -16,10 +16,10 @@ export async function isRunning(docker: Docker, name: string): Promise<boolean> 
   }
 }
 
-/** Sends SIGHUP to the container's first process; false when there is none. */
-export async function reloadContainer(docker: Docker, name: string): Promise<boolean> {
+/** Sends `signal` to the container's first process; false when there is none. */
+export async function reloadContainer(docker: Docker, name: string, signal = "SIGHUP"): Promise<boolean> {
   try {
-    await docker.getContainer(name).kill({ signal: "SIGHUP" });
+    await docker.getContainer(name).kill({ signal });
     return true;
   } catch (error) {
     // 404: no such container, 409: not running.

@@ -21,6 +21,7 @@ const inputs = object({
   ...placeFields,
   settings: record(text()),
   files: secret(refined(record(text()), fileNameProblems)),
+  reloadSignal: optional(text(reloadSignalProblem)),
   readBack: optional(object({ url, token: secret(text()) })),
 });
 type Inputs = Shaped<typeof inputs>;
@@ -28,14 +29,7 @@ type Outputs = { revision: string };
 
 const settingsFile = "settings.json";
 /** The files that make up the revision, in the order in which the application hashes them. */
-const revisionFiles = [
-  settingsFile,
-  "database-url",
-  "monitor-url",
-  "console-url",
-  "health-token",
-  "api-token",
-];
+const knownFiles = [settingsFile, "database-url", "monitor-url", "console-url", "health-token", "api-token"];
 const applyTimeoutMs = 10_000;
 
 /** `poolkit:index:AppConfig`; see the class in provider/sdk for what it promises. */
@@ -43,7 +37,7 @@ export const appConfig: Resource<Inputs, Outputs> = {
   inputs,
   defaults: {},
   replaceOn: ["volumeName", "containerName"],
-  ignore: ["image", "readBack"],
+  ignore: ["image", "reloadSignal", "readBack"],
   id: ({ volumeName }) => `${volumeName}/${settingsFile}`,
   plan: (wanted) => ({ revision: revisionOf(filesOf(wanted)) }),
   create: (wanted, context) => write(wanted, undefined, context),
@@ -64,17 +58,21 @@ function filesOf({ settings, files }: Inputs): Files {
   return { ...files, [settingsFile]: `${JSON.stringify(sorted, undefined, 2)}\n` };
 }
 
-/** SHA-256 (hex) over each file's bytes and a NUL; an absent file counts as empty. */
+/** SHA-256 (hex) over each file's bytes and a NUL; an absent file counts as empty, further files follow by name. */
 function revisionOf(files: Files): string {
   const hash = createHash("sha256");
-  for (const name of revisionFiles) hash.update(files[name] ?? "").update("\0");
+  const further = Object.keys(files).filter((name) => !knownFiles.includes(name));
+  for (const name of [...knownFiles, ...further.sort()]) hash.update(files[name] ?? "").update("\0");
   return hash.digest("hex");
 }
 
 async function write(wanted: Inputs, former: Inputs | undefined, context: Context): Promise<Outputs> {
   const files = filesOf(wanted);
   const dropped = Object.keys(former?.files ?? {}).filter((name) => !Object.hasOwn(files, name));
-  const reload = async () => reloadContainer(await context.docker(), wanted.containerName);
+  // What runs until a new container is there is the former application, when this deployment brings another one.
+  const { reloadSignal = "SIGHUP" } = former ?? wanted;
+  const reload = async () =>
+    reloadSignal !== "none" && reloadContainer(await context.docker(), wanted.containerName, reloadSignal);
   const application = {
     apply: () => apply(wanted, former, revisionOf(files), reload, context),
     restore: async () => {
@@ -88,7 +86,7 @@ async function write(wanted: Inputs, former: Inputs | undefined, context: Contex
 }
 
 /**
- * SIGHUP, then the revision is read back. Address and token may be among the things that change in this deployment, so
+ * The signal, then the revision is read back from an application that tells it. Address and token may be among the things that change in this deployment, so
  * the former ones are asked too; an old refusal (`lastError`) is told apart from one of these files.
  */
 async function apply(
@@ -99,7 +97,7 @@ async function apply(
   context: Context,
 ): Promise<string[]> {
   const { readBack } = wanted;
-  if (readBack === undefined) {
+  if (readBack === undefined || (former !== undefined && former.readBack === undefined)) {
     await reload();
     return [];
   }
@@ -145,6 +143,10 @@ function parseSettings(content: string): Record<string, string> {
     // Not JSON: shown as it is.
   }
   return { [settingsFile]: content };
+}
+
+function reloadSignalProblem(signal: string): string | undefined {
+  return /^(none|SIG[A-Z0-9]{2,10})$/.test(signal) ? undefined : "expected a signal such as SIGHUP, or none";
 }
 
 function fileNameProblems(files: Readonly<Record<string, string>>, path: Path): PropertyProblem[] {

@@ -65,6 +65,7 @@ async function pass(wanted: Inputs, context: Context): Promise<Outputs> {
 function waitingFor(health: Health, { expectedRevision }: Inputs): string {
   if (health.status !== "pass" && health.status !== "warn") return healthText(health);
   if (expectedRevision === undefined || health.revision === expectedRevision) return "";
+  if (health.revision === "" && health.cause !== "") return healthText(health);
   const reason = health.lastError === "" ? "" : `, which refused the new one: ${health.lastError}`;
   return `the application runs configuration ${shortened(health.revision)} instead of ${shortened(expectedRevision)}${reason}`;
 }

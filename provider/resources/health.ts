@@ -23,7 +23,7 @@ export async function askHealth(url: string, token: string, signal: AbortSignal)
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]);
     const { status, body } = await get(url, { authorization: `Bearer ${token}` }, bounded);
     if (status === 401) return unreachable("HTTP 401: the endpoint refuses the token");
-    return healthOf(parsed(body)) ?? unreachable(`HTTP ${status} without a health body`);
+    return healthOf(parsed(body)) ?? plainHealth(status);
   } catch (error) {
     if (error instanceof Error && error.name === "AbortError") {
       return unreachable(`no answer within ${requestTimeoutMs / 1000} s`);
@@ -70,6 +70,13 @@ function healthOf(body: unknown): Health | undefined {
     revision: field(configuration, "revision"),
     lastError: field(configuration, "lastError"),
   };
+}
+
+/** What an answer without a health body says: its status is all there is (docs/your-own-application.md). */
+function plainHealth(status: number): Health {
+  const cause = `HTTP ${status} without a health body`;
+  if (status >= 200 && status < 300) return { ...unreachable(cause), status: "pass" };
+  return status === 503 ? { ...unreachable(cause), status: "fail" } : unreachable(cause);
 }
 
 function unreachable(cause: string): Health {

@@ -14,18 +14,23 @@ export interface AppConfigArgs extends VolumeFilesArgs {
   settings: pulumi.Input<Record<string, pulumi.Input<string>>>;
   /** Further files by name, e.g. `database-url`. Secret in state. Live. */
   files: pulumi.Input<Record<string, pulumi.Input<string>>>;
+  /**
+   * Signal that makes the application read its files again; "none" when it cannot: then the files are only written. A
+   * change has no effect by itself. @default SIGHUP
+   */
+  reloadSignal?: pulumi.Input<string>;
   /** Where to read the applied revision back. @default no read-back: the files are written and the signal is sent */
   readBack?: AppReadBackArgs;
 }
 
 /**
- * The application's settings and secret files (mode 0400) in a volume, applied to the running application by SIGHUP
- * and compared with the revision that it reports. What it refuses fails the `up`; the former files return.
+ * The application's settings and secret files (mode 0400) in a volume, applied to the running application by a signal
+ * and, with `readBack`, compared with the revision that it reports. What it refuses fails the `up`; the former files return.
  */
 export class AppConfig extends pulumi.CustomResource {
   /**
    * Lowercase hex SHA-256 over `settings.json`, `database-url`, `monitor-url`, `console-url`, `health-token`,
-   * `api-token`, each followed by one NUL byte; known at preview.
+   * `api-token` and further files by name, each followed by one NUL byte; known at preview.
    */
   declare readonly revision: pulumi.Output<string>;
   declare readonly volumeName: pulumi.Output<string>;

@@ -1,7 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 
 export interface HealthGateArgs {
-  /** Health endpoint as seen from the machine that runs Pulumi (`application/health+json`). */
+  /**
+   * Health endpoint as seen from the machine that runs Pulumi: `application/health+json`, or anything else whose HTTP
+   * status says it (2xx is healthy) as long as no revision is expected.
+   */
   url: pulumi.Input<string>;
   /** Bearer token of the endpoint. Always a secret in state. */
   token: pulumi.Input<string>;

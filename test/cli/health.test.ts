@@ -27,11 +27,27 @@ describe("exit code of poolkit health", () => {
     [502, "<html>", 2],
     [401, "{}", 2],
   ])("for an answer %i %s is %i", async (status, body, expected) => {
-    expect(exitCode(await probeHealth(await endpoint(status, body), "token"))).toBe(expected);
+    expect(
+      exitCode(await probeHealth({ healthUrl: await endpoint(status, body), healthToken: "token" })),
+    ).toBe(expected);
+  });
+
+  it.each([
+    [200, '{"status":"ok"}', 0],
+    [204, "", 0],
+    [200, '{"status":"warn"}', 1],
+    [200, '{"status":"fail"}', 2],
+    [503, '{"status":"unavailable"}', 2],
+    [404, "<html>", 2],
+    [401, "", 2],
+  ])("of an own application that answers %i %s is %i", async (status, body, expected) => {
+    const healthUrl = await endpoint(status, body);
+    const probe = await probeHealth({ healthUrl, healthToken: "token", healthFormat: "status" });
+    expect(exitCode(probe)).toBe(expected);
   });
 
   it("is 2 when nothing answers, with the reason", async () => {
-    const probe = await probeHealth("http://127.0.0.1:1/", "token");
+    const probe = await probeHealth({ healthUrl: "http://127.0.0.1:1/", healthToken: "token" });
     expect(probe).toMatchObject({ reached: false, reason: expect.stringContaining("does not answer") });
     expect(exitCode(probe)).toBe(2);
   });

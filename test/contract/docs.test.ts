@@ -46,6 +46,8 @@ describe("documentation", () => {
     "docs/configuration.md",
     "docs/operations.md",
     "docs/architecture.md",
+    "docs/your-own-application.md",
+    "examples/express-pg/README.md",
   ])("%s links only to files that exist", (file) => {
     const links = [...read(file).matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)].map(([, link]) => link ?? "");
     const missing = links.filter((link) => !existsSync(join(root, dirname(file), link)));

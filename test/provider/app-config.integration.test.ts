@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import Docker from "dockerode";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { eventually } from "../support/load.ts";
 import { engineAvailable } from "../support/postgres18.ts";
 import { makePlace, type Place } from "./support/place.ts";
 import { type Properties, secret, startPlugin, type TestPlugin, visible } from "./support/plugin.ts";
@@ -35,7 +36,7 @@ class FakeApp {
 
   async start(): Promise<void> {
     await this.#read();
-    const script = "trap 'echo reloaded' HUP; while :; do sleep 0.05; done";
+    const script = "trap 'echo reloaded' HUP; trap 'echo asked' USR1; while :; do sleep 0.05; done";
     this.container = await new Docker().createContainer({
       name: this.place.containerName,
       Image: image,
@@ -163,6 +164,32 @@ describe.skipIf(!(await engineAvailable()))("AppConfig on a running application"
     const found = await plugin.read(type, "id", state, current);
     expect(found.inputs).toMatchObject({ settings: { "settings.json": "not json" } });
     await update(current);
+  });
+
+  it("sends another application the signal that it wants, or none, and reads nothing back", async () => {
+    const container = new Docker().getContainer(place.containerName);
+    const log = async () => (await container.logs({ stdout: true })).toString();
+    const { readBack: _, ...plain } = inputs("40");
+    const other = (limit: string, reloadSignal: string): Properties => ({
+      ...plain,
+      settings: { DATABASE_CONNECTION_LIMIT: limit },
+      reloadSignal,
+    });
+    // What runs is still the former application: it gets its own signal.
+    await update(other("41", "SIGUSR1"));
+    expect(await log()).not.toContain("asked");
+    await update(other("42", "none"));
+    await eventually(async () => (await log()).includes("asked"), { what: "the signal" });
+    const before = await log();
+    await update(other("43", "none"));
+    await update(other("44", "none"));
+    expect(await log()).toBe(before);
+    expect(JSON.parse((await place.files())["settings.json"]?.content ?? "")).toEqual({
+      DATABASE_CONNECTION_LIMIT: "44",
+    });
+    await expect(update(other("45", "HUP; reboot"))).rejects.toThrow(
+      "expected a signal such as SIGHUP, or none",
+    );
   });
 
   it("keeps secrets out of everything that is not marked secret", async () => {

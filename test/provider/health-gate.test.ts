@@ -88,6 +88,20 @@ describe("HealthGate", () => {
     await expect(refused).rejects.not.toThrow(token);
   });
 
+  it("takes the HTTP status of an application that has no health body, unless a revision is expected", async () => {
+    answers = [
+      { status: 503, body: "starting" },
+      { status: 404, body: "" },
+      { status: 200, body: "<html>" },
+    ];
+    const { state } = await plugin.create(type, inputs({ timeoutSeconds: 10 }));
+    expect(state).toMatchObject({ status: "pass" });
+    expect(plugin.messages).toEqual([
+      "waiting for health: fail: HTTP 503 without a health body",
+      "waiting for health: unreachable: HTTP 404 without a health body",
+    ]);
+  });
+
   it("fails with the connection's error when nothing listens", async () => {
     const refused = plugin.create(type, inputs({ url: `http://127.0.0.1:${await freePort()}/health` }));
     await expect(refused).rejects.toThrow(/unreachable: .*ECONNREFUSED/);

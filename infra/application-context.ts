@@ -1,0 +1,53 @@
+import { createHash, type Hash } from "node:crypto";
+import { type Dirent, existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import dockerignore from "@balena/dockerignore";
+
+/**
+ * SHA-256 (hex) over everything of a build folder that the engine gets to see: names, contents and executable bits of
+ * what .dockerignore leaves, and the Dockerfile. Times and owners do not count, so a fresh checkout hashes the same.
+ */
+export function contextHash(context: string, dockerfile: string): string {
+  const hash = createHash("sha256").update(dockerfile).update("\0");
+  const isSent = sentFiles(context, dockerfile);
+  const visit = (folder: string): void => {
+    for (const entry of sortedEntries(join(context, folder))) {
+      const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
+      if (entry.isDirectory()) {
+        if (isSent.mayHold(path)) visit(path);
+      } else if (isSent.file(path)) {
+        addFile(hash, context, path, entry);
+      }
+    }
+  };
+  visit("");
+  return hash.digest("hex");
+}
+
+function sentFiles(context: string, dockerfile: string) {
+  const ignoreFile = join(context, ".dockerignore");
+  const rules = existsSync(ignoreFile) ? readFileSync(ignoreFile, "utf8") : "";
+  const ignore = dockerignore.default().add(rules);
+  // A rule with ! may take back a file of a folder that another rule leaves out.
+  const hasExceptions = /^\s*!/m.test(rules);
+  return {
+    mayHold: (folder: string) => hasExceptions || !ignore.ignores(folder),
+    file: (path: string) => path === dockerfile || !ignore.ignores(path),
+  };
+}
+
+function sortedEntries(folder: string): Dirent[] {
+  return readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Each part is followed by a NUL or has a fixed length, so that no two can run together. */
+function addFile(hash: Hash, context: string, path: string, entry: Dirent): void {
+  const file = join(context, path);
+  if (entry.isSymbolicLink()) {
+    hash.update(`link ${path}\0${readlinkSync(file)}\0`);
+  } else if (entry.isFile()) {
+    const isExecutable = (lstatSync(file).mode & 0o111) !== 0;
+    const content = readFileSync(file);
+    hash.update(`file ${path}\0${isExecutable ? "x" : "-"} ${content.length}\0`).update(content);
+  }
+}
