@@ -2,8 +2,8 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { Problem } from "../pgbouncer/values.ts";
 import { givenVariables, setFolder } from "./application-contract.ts";
-import { unknownKey } from "./overrides.ts";
-import { shown } from "./problems.ts";
+import { shown } from "./problem-text.ts";
+import { unknownKey } from "./unknown-key.ts";
 
 /** What the container runs: an image as it is, or one that the engine builds from a folder. */
 export type ApplicationSource =

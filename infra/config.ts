@@ -1,20 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
-import { mergePgBouncerSettings, type SettingValue } from "../pgbouncer/merge.ts";
-import { nearest } from "../pgbouncer/nearest.ts";
+import type { PgBouncerIni } from "../pgbouncer/render.ts";
 import type { Problem } from "../pgbouncer/values.ts";
 import { type OwnApplication, readApplication } from "./application.ts";
-import { applyOverrides, unknownKey } from "./overrides.ts";
+import { type Budget, budgetOf } from "./budget/budget.ts";
 import { type PoolLimits, poolLimits } from "./pool-limits.ts";
-import { pgbouncerPreset } from "./pooler-settings.ts";
-import {
-  defaultPorts,
-  type HostPorts,
-  type Preset,
-  type PresetName,
-  presetNames,
-  presets,
-} from "./presets.ts";
-import { shown, throwProblems } from "./problems.ts";
+import { defaultPorts, type HostPorts, type Preset, type PresetName } from "./presets.ts";
+import { problemRow, shown } from "./problem-text.ts";
+import { throwProblems } from "./problems.ts";
+import { readObject, readSizingInput } from "./sizing.ts";
+import { unknownKey } from "./unknown-key.ts";
 
 /** The stack's configuration, checked: nothing further down looks at pulumi.Config or asks whether a value is there. */
 export interface StackConfig {
@@ -22,8 +16,10 @@ export interface StackConfig {
   readonly presetName: PresetName;
   /** The preset with the user's overrides laid over it. */
   readonly sizes: Preset;
-  /** The whole [pgbouncer] section: forced > user > preset > our default. */
-  readonly pgbouncerSettings: Readonly<Record<string, string>>;
+  /** The whole `pgbouncer.ini`: forced > user > preset > our default. */
+  readonly pgbouncer: PgBouncerIni;
+  /** The account of connections, memory, descriptors and timeouts. */
+  readonly budget: Budget;
   /** The limits of the path, for the stack's output. */
   readonly poolLimits: PoolLimits;
   readonly ports: HostPorts;
@@ -40,6 +36,7 @@ const keys = [
   "preset",
   "overrides",
   "pgbouncer",
+  "budget",
   "ports",
   "databaseName",
   "baseImage",
@@ -55,34 +52,39 @@ export function readConfig(): StackConfig {
   const config = new pulumi.Config("poolkit");
   const problems: Problem[] = [...unknownKeys()];
 
-  const presetName = readPreset(config.get("preset") ?? "", stack, problems);
-  const overridden = applyOverrides(presets[presetName], object(config, "overrides", problems));
-  problems.push(...overridden.problems);
-  const merged = mergePgBouncerSettings({
-    preset: pgbouncerPreset(overridden.values),
-    user: settingValues(object(config, "pgbouncer", problems), problems),
-  });
-  problems.push(...merged.problems.map((problem) => ({ ...problem, path: `poolkit:${problem.path}` })));
-  const ports = readPorts(object(config, "ports", problems), problems);
-  const databaseName = readDatabaseName(config.get("databaseName") ?? "poolkit", problems);
+  const raw = (key: string) => config.get(key);
+  const read = readSizingInput(raw, stack);
+  const { sizing, budget, problems: own } = budgetOf(read.input);
+  problems.push(...read.problems, ...own);
+  const ports = readPorts(readObject(raw, "ports", problems), problems);
   const baseImage = readBaseImage(config.get("baseImage") ?? "debian:forky-slim", problems);
   const application = readApplication(config.getObject("application"), problems);
   problems.push(...seedProblems("poolkit:secretSeed"));
+  if (sizing.options.check === "refuse") problems.push(...budget.problems);
 
   throwProblems(stack, problems);
+  if (sizing.options.check === "warn") warn("does not fit, poolkit:budget.check is off", budget.problems);
+  warn("works, but", budget.advice);
   return Object.freeze({
     stack,
-    presetName,
-    sizes: overridden.values,
-    pgbouncerSettings: merged.settings,
-    poolLimits: poolLimits(overridden.values, merged.settings),
+    presetName: read.input.presetName,
+    sizes: sizing.sizes,
+    pgbouncer: sizing.pgbouncer,
+    budget,
+    poolLimits: poolLimits(sizing.sizes, sizing.pgbouncer.settings),
     ports,
-    databaseName,
+    databaseName: read.input.databaseName,
     baseImage,
     application,
     secretSeed: config.requireSecret("secretSeed"),
     dockerHost: new pulumi.Config("docker").get("host"),
   });
+}
+
+function warn(what: string, problems: readonly Problem[]): void {
+  if (problems.length > 0) {
+    void pulumi.log.warn([`poolkit: the configuration ${what}:`, ...problems.map(problemRow)].join("\n"));
+  }
 }
 
 function unknownKeys(): Problem[] {
@@ -93,57 +95,6 @@ function unknownKeys(): Problem[] {
 
 function isKey(name: string): boolean {
   return keys.some((key) => key === name);
-}
-
-function readPreset(configured: string, stack: string, problems: Problem[]): PresetName {
-  const wanted = configured === "" ? stack : configured;
-  const preset = presetNames.find((name) => name === wanted);
-  if (preset !== undefined) {
-    return preset;
-  }
-  const meant = presetNames.find((name) => name === nearest(wanted, presetNames)) ?? "dev";
-  problems.push({
-    path: "poolkit:preset",
-    found: configured === "" ? `nothing, and the stack's name ${shown(stack)} is no preset` : shown(wanted),
-    allowed: presetNames.join(", "),
-    fix: `pulumi config set poolkit:preset ${meant}`,
-  });
-  return meant;
-}
-
-function object(
-  config: pulumi.Config,
-  key: "overrides" | "pgbouncer" | "ports",
-  problems: Problem[],
-): Record<string, unknown> {
-  const value: unknown = config.getObject(key) ?? {};
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    return { ...value };
-  }
-  problems.push({
-    path: `poolkit:${key}`,
-    found: shown(value),
-    allowed: "an object of names and values",
-    fix: `pulumi config rm poolkit:${key}`,
-  });
-  return {};
-}
-
-function settingValues(user: Record<string, unknown>, problems: Problem[]): Record<string, SettingValue> {
-  const values: Record<string, SettingValue> = {};
-  for (const [name, value] of Object.entries(user)) {
-    if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
-      values[name] = value;
-    } else {
-      problems.push({
-        path: `poolkit:pgbouncer.${name}`,
-        found: shown(value),
-        allowed: "a text, a number, true or false",
-        fix: `pulumi config rm --path 'poolkit:pgbouncer.${name}'`,
-      });
-    }
-  }
-  return values;
 }
 
 const portNames = ["app", "pgbouncer", "postgres"] as const;
@@ -176,20 +127,6 @@ function readPorts(user: Record<string, unknown>, problems: Problem[]): HostPort
     });
   }
   return ports;
-}
-
-/** Unquoted SQL identifiers only: the name travels through URLs, PgBouncer's ini and SQL. */
-function readDatabaseName(name: string, problems: Problem[]): string {
-  const reserved = ["postgres", "template0", "template1", "pgbouncer"];
-  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(name) || reserved.includes(name)) {
-    problems.push({
-      path: "poolkit:databaseName",
-      found: shown(name),
-      allowed: `1 to 63 lower-case letters, digits and underscores, not a digit first; not ${reserved.join(", ")}`,
-      fix: "pulumi config set poolkit:databaseName poolkit",
-    });
-  }
-  return name;
 }
 
 function readBaseImage(image: string, problems: Problem[]): string {

@@ -4,11 +4,12 @@ import { Migrations } from "../provider/sdk/migrations.ts";
 import { PostgresConfig } from "../provider/sdk/postgres-config.ts";
 import { PostgresGate } from "../provider/sdk/postgres-gate.ts";
 import { RoleSettings } from "../provider/sdk/role-settings.ts";
+import { kitDeployment } from "./budget/deployment.ts";
 import { container } from "./container.ts";
 import { DatabaseGrants } from "./database-grants.ts";
 import { type EngineNames, postgresAlias, postgresPort, postgresUid, roles, schemaName } from "./names.ts";
 import { hostBasedAccess, postgresSettings } from "./postgres-settings.ts";
-import type { Preset } from "./presets.ts";
+import { type Preset, restartOnlyLimits } from "./presets.ts";
 import type { Login } from "./secrets.ts";
 import { stackVolume } from "./volume.ts";
 
@@ -17,6 +18,8 @@ export interface DatabaseArgs {
   readonly names: EngineNames;
   readonly sizes: Preset;
   readonly databaseName: string;
+  /** CONNECTION LIMIT of the application's role: Postgres' own stop for a pooler that runs wild. */
+  readonly applicationConnections: number;
   readonly hostPort: number;
   readonly image: pulumi.Input<string>;
   readonly network: pulumi.Input<string>;
@@ -94,7 +97,7 @@ export class Database extends pulumi.ComponentResource {
           { volumeName: names.postgresData, containerPath: "/var/lib/postgresql" },
           { volumeName: names.postgresConfig, containerPath: "/etc/poolkit", readOnly: true },
         ],
-        memoryMegabytes: 1024,
+        memoryMegabytes: restartOnlyLimits.postgresMemoryMegabytes,
         sharedMemoryMegabytes: 256,
         stopGraceSeconds: 60,
       },
@@ -121,7 +124,7 @@ export class Database extends pulumi.ComponentResource {
         superuser: true,
         sslmode: "disable",
         connectTimeout: 15,
-        maxConnections: 4,
+        maxConnections: kitDeployment.providerConnections,
         expectedVersion: "18.0.0",
       },
       // Connects only when a resource of its own is made: those wait for the gate, the plugin may start meanwhile.
@@ -142,7 +145,7 @@ export class Database extends pulumi.ComponentResource {
         login: true,
         password: logins.app.verifier,
         searchPaths: [schemaName],
-        connectionLimit: sizes.maxDatabaseConnections + sizes.reservePoolSize,
+        connectionLimit: args.applicationConnections,
         statementTimeout: sizes.statementTimeoutSeconds * 1000,
         idleInTransactionSessionTimeout: sizes.idleInTransactionTimeoutSeconds * 1000,
       },
@@ -154,7 +157,7 @@ export class Database extends pulumi.ComponentResource {
         name: roles.monitor,
         login: true,
         password: logins.monitor.verifier,
-        connectionLimit: 5,
+        connectionLimit: kitDeployment.monitorRoleLimit,
         roles: ["pg_monitor"],
       },
       inside,

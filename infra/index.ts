@@ -3,6 +3,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { Provider } from "../provider/sdk/provider.ts";
 import { AppService } from "./app-service.ts";
+import { budgetOutput } from "./budget/budget.ts";
 import { readConfig } from "./config.ts";
 import { Database } from "./database.ts";
 import { bundleApplication, Images } from "./images.ts";
@@ -39,6 +40,7 @@ const database = new Database(
     hostPort: ports.postgres,
     image: images.postgres,
     migrations: application === undefined ? "prisma/migrations" : application.migrations,
+    applicationConnections: config.budget.applicationRoleLimit,
   },
   providers,
 );
@@ -48,7 +50,7 @@ const pooler = new Pooler(
     ...common,
     hostPort: ports.pgbouncer,
     image: images.pgbouncer,
-    settings: config.pgbouncerSettings,
+    pgbouncer: config.pgbouncer,
     roleSettings: database.roleSettings,
   },
   providers,
@@ -80,4 +82,5 @@ export const pgbouncerPort = ports.pgbouncer;
 export const databaseUrl = postgresUrl(logins.app, { ...loopback, port: ports.pgbouncer });
 export const directDatabaseUrl = postgresUrl(logins.owner, { ...loopback, port: ports.postgres });
 export const poolLimits = config.poolLimits;
+export const budget = budgetOutput(config.budget);
 export const readme = pulumi.output(readFileSync("Pulumi.README.md", "utf8"));

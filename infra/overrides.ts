@@ -1,7 +1,7 @@
-import { nearest } from "../pgbouncer/nearest.ts";
 import type { Problem } from "../pgbouncer/values.ts";
 import type { Preset } from "./presets.ts";
-import { shown } from "./problems.ts";
+import { shown } from "./problem-text.ts";
+import { unknownKey } from "./unknown-key.ts";
 
 type Rule =
   | { readonly kind: "whole"; readonly min: number; readonly max: number; readonly unit: string }
@@ -39,6 +39,12 @@ const rules: Readonly<Record<keyof Preset, Rule>> = Object.freeze({
 
 export const overrideNames = Object.keys(rules);
 
+/** Lowest and highest value of an override; undefined for what is no number. */
+export function overrideRange(name: string): { readonly min: number; readonly max: number } | undefined {
+  const rule = Object.hasOwn(rules, name) ? rules[name as keyof Preset] : undefined;
+  return rule?.kind === "whole" ? rule : undefined;
+}
+
 /** What may be overridden and how, for the documentation. */
 export function overrideTable(): { name: keyof Preset; allowed: string }[] {
   const names = Object.keys(rules) as (keyof Preset)[];
@@ -66,20 +72,6 @@ export function applyOverrides(preset: Preset, overrides: Readonly<Record<string
     }
   }
   return { values: { ...preset, ...accepted } as Preset, problems };
-}
-
-export function unknownKey(path: string, name: string, known: readonly string[]): Problem {
-  const meant = nearest(name, known);
-  const base = path.slice(0, path.length - name.length);
-  return {
-    path,
-    found: "an unknown key",
-    allowed: known.join(", "),
-    fix:
-      meant === undefined
-        ? `pulumi config rm --path '${path}'`
-        : `did you mean ${base}${meant}? remove this one: pulumi config rm --path '${path}'`,
-  };
 }
 
 function fits(rule: Rule, value: unknown): value is number | boolean {

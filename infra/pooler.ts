@@ -1,14 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { PgBouncerIni } from "../pgbouncer/render.ts";
 import { PgBouncerConfig } from "../provider/sdk/pgbouncer-config.ts";
 import { container } from "./container.ts";
-import {
-  type EngineNames,
-  pgbouncerAlias,
-  pgbouncerPort,
-  postgresAlias,
-  postgresPort,
-  unprivilegedUid,
-} from "./names.ts";
+import { type EngineNames, pgbouncerAlias, pgbouncerPort, unprivilegedUid } from "./names.ts";
 import { type Preset, restartOnlyLimits } from "./presets.ts";
 import type { Login } from "./secrets.ts";
 import { stackVolume } from "./volume.ts";
@@ -16,9 +10,8 @@ import { stackVolume } from "./volume.ts";
 export interface PoolerArgs {
   readonly stack: string;
   readonly names: EngineNames;
-  /** The whole [pgbouncer] section. Change: RELOAD, read back from the running process. */
-  readonly settings: Readonly<Record<string, string>>;
-  readonly databaseName: string;
+  /** The whole `pgbouncer.ini`. Change: RELOAD, read back from the running process. */
+  readonly pgbouncer: PgBouncerIni;
   readonly hostPort: number;
   readonly image: pulumi.Input<string>;
   readonly network: pulumi.Input<string>;
@@ -54,11 +47,10 @@ export class Pooler extends pulumi.ComponentResource {
         image: args.image,
         uid: unprivilegedUid,
         gid: unprivilegedUid,
-        settings: args.settings,
-        // No `user=`: the client's own verifier logs in to Postgres, so no password is stored here.
-        databases: {
-          [args.databaseName]: { host: postgresAlias, port: String(postgresPort), dbname: args.databaseName },
-        },
+        settings: args.pgbouncer.settings,
+        databases: args.pgbouncer.databases,
+        users: unlessEmpty(args.pgbouncer.users),
+        peers: unlessEmpty(args.pgbouncer.peers),
         userlist: {
           [logins.app.role]: logins.app.verifier,
           [logins.monitor.role]: logins.monitor.verifier,
@@ -85,7 +77,7 @@ export class Pooler extends pulumi.ComponentResource {
         hostPort: args.hostPort,
         port: pgbouncerPort,
         volumes: [{ volumeName: names.pgbouncerConfig, containerPath: "/etc/poolkit", readOnly: true }],
-        memoryMegabytes: 128,
+        memoryMegabytes: restartOnlyLimits.pgbouncerMemoryMegabytes,
         openFiles: restartOnlyLimits.pgbouncerOpenFiles,
         // Longer than the longest transaction it lets end.
         stopGraceSeconds: Math.max(sizes.statementTimeoutSeconds, sizes.transactionTimeoutSeconds) + 5,
@@ -98,4 +90,9 @@ export class Pooler extends pulumi.ComponentResource {
     this.ready = server;
     this.registerOutputs({ versions: this.versions });
   }
+}
+
+/** Left out, a section is no difference to a stack that never had one. */
+function unlessEmpty<T extends object>(section: T): T | undefined {
+  return Object.keys(section).length === 0 ? undefined : section;
 }

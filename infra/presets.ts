@@ -74,7 +74,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = Object.freeze({
     transactionTimeoutSeconds: 30,
     applicationIdleSeconds: 30,
     applicationLifetimeSeconds: 1800,
-    stopGraceSeconds: 10,
+    stopGraceSeconds: 85,
     protectData: false,
   },
   prod: {
@@ -123,6 +123,13 @@ export const presets: Readonly<Record<PresetName, Preset>> = Object.freeze({
   },
 });
 
+/** Processor cores that the pool sizes of a preset are meant for; `poolkit:budget.databaseCores` says what is there. */
+export const assumedDatabaseCores: Readonly<Record<PresetName, number>> = Object.freeze({
+  dev: 2,
+  prod: 4,
+  "high-load": 8,
+});
+
 /**
  * The same for every stack and not part of a preset, so that a switch of presets moves no port (which would replace
  * containers). `Pulumi.prod.yaml` and `Pulumi.high-load.yaml` set others, so that all three fit on one engine.
@@ -131,10 +138,23 @@ export const defaultPorts: HostPorts = Object.freeze({ app: 3000, pgbouncer: 643
 
 /**
  * What cannot change without a restart is sized once for the largest preset, so that a switch of presets restarts
- * nothing: Postgres' `max_connections` and the descriptors of PgBouncer (max_client_conn + 10 + server connections).
+ * nothing. `infra/budget` proves that every configuration fits into it.
  */
 export const restartOnlyLimits = Object.freeze({
+  /** Postgres' `max_connections`. */
   postgresMaxConnections: 100,
+  /** Postgres' `superuser_reserved_connections`: the way in for a person when everything else is full. */
   superuserReservedConnections: 3,
+  /** Postgres' `reserved_connections` (for roles with pg_use_reserved_connections): the kit has none. */
+  reservedConnections: 0,
+  /** PgBouncer's descriptors (`nofile`). */
   pgbouncerOpenFiles: 4096,
+  /** Memory limits of the containers in MiB: limits, not reservations. */
+  postgresMemoryMegabytes: 2048,
+  pgbouncerMemoryMegabytes: 128,
+  /** Postgres' `shared_buffers`, `work_mem`, `maintenance_work_mem` in MiB and `autovacuum_max_workers`. */
+  sharedBuffersMegabytes: 256,
+  workMegabytes: 4,
+  maintenanceWorkMegabytes: 64,
+  autovacuumWorkers: 3,
 });

@@ -56,3 +56,10 @@ export const userKeys: Readonly<Record<string, EntryKey>> = {
   reserve_pool_size: { kind: connections, column: "reserve_pool_size" },
   transaction_timeout: { kind: seconds },
 };
+
+/** Keys of an entry in `[peers]`: where a cancel request of another PgBouncer's client is passed on to. */
+export const peerKeys: Readonly<Record<string, EntryKey>> = {
+  host: { kind: text, column: "host" },
+  pool_size: { kind: connections, column: "pool_size" },
+  port: { kind: { type: "integer", min: 1, max: 65_535, unit: "" }, column: "port" },
+};

@@ -8,7 +8,11 @@ type Section = Record<string, string>;
  */
 export function parseIni(text: string): PgBouncerIni {
   const settings: [string, string][] = [];
-  const entries = { databases: [] as [string, Section][], users: [] as [string, Section][] };
+  const entries: Record<"databases" | "users" | "peers", [string, Section][]> = {
+    databases: [],
+    users: [],
+    peers: [],
+  };
   let section = "";
   for (const [index, raw] of text.split("\n").entries()) {
     const line = raw.trim();
@@ -21,7 +25,7 @@ export function parseIni(text: string): PgBouncerIni {
     const assignment = parseAssignment(line);
     const pairs = assignment && parsePairs(assignment.value);
     if (assignment && section === "pgbouncer") settings.push([assignment.key, assignment.value]);
-    else if (assignment && pairs && (section === "databases" || section === "users"))
+    else if (assignment && pairs && (section === "databases" || section === "users" || section === "peers"))
       entries[section].push([assignment.key, pairs]);
     else settings.push([`line ${index + 1}`, line]);
   }
@@ -29,6 +33,7 @@ export function parseIni(text: string): PgBouncerIni {
     settings: Object.fromEntries(settings),
     databases: Object.fromEntries(entries.databases),
     users: Object.fromEntries(entries.users),
+    peers: Object.fromEntries(entries.peers),
   };
 }
 

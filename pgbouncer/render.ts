@@ -1,4 +1,4 @@
-import { databaseKeys, type EntryKey, userKeys } from "./entries.ts";
+import { databaseKeys, type EntryKey, peerKeys, userKeys } from "./entries.ts";
 import { settingProblems, unknownName } from "./merge.ts";
 import { allowedText, isAllowed, isOneLine, type Problem } from "./values.ts";
 
@@ -12,14 +12,18 @@ export interface PgBouncerIni {
   readonly databases: Record<string, Section>;
   /** The `[users]` section: role → keys. */
   readonly users: Record<string, Section>;
+  /** The `[peers]` section: number of a peer → keys. */
+  readonly peers: Record<string, Section>;
 }
 
 /** Postgres' limit for the name of a role or database (NAMEDATALEN - 1). */
 const maxNameBytes = 63;
+/** PgBouncer's limit for `peer_id`. */
+const maxPeer = 16_383;
 
 /**
  * Everything in the configuration that PgBouncer would refuse or read as something else. Paths are property paths
- * (`settings.x`, `databases.d.x`, `users.u.x`).
+ * (`settings.x`, `databases.d.x`, `users.u.x`, `peers.1.x`).
  */
 export function iniProblems(ini: PgBouncerIni): Problem[] {
   const global = Object.entries(ini.settings).flatMap(([key, value]) =>
@@ -29,6 +33,7 @@ export function iniProblems(ini: PgBouncerIni): Problem[] {
     ...global,
     ...entryProblems("databases", ini.databases, databaseKeys),
     ...entryProblems("users", ini.users, userKeys),
+    ...entryProblems("peers", ini.peers, peerKeys),
   ];
 }
 
@@ -63,6 +68,8 @@ export function renderIni(ini: PgBouncerIni): string {
     "",
     "[users]",
     ...entries(ini.users),
+    // Left out when empty, so that files of stacks without peers stay as they are.
+    ...(Object.keys(ini.peers).length === 0 ? [] : ["", "[peers]", ...entries(ini.peers)]),
   ];
   return `${lines.join("\n")}\n`;
 }
@@ -88,7 +95,7 @@ function entryProblems(
 ): Problem[] {
   return Object.entries(entries).flatMap(([name, keys]) => {
     const path = `${section}.${name}`;
-    const problems = entryNameProblems(path, name);
+    const problems = section === "peers" ? peerNumberProblems(path, name) : entryNameProblems(path, name);
     if (name === "pgbouncer" && section === "databases") {
       const fix = "choose another name; clients see only this one, dbname names the database in Postgres";
       problems.push({ path, found: "pgbouncer", allowed: "any other name: this one is the console", fix });
@@ -118,6 +125,12 @@ function entryNameProblems(path: string, name: string): Problem[] {
   if (/^([A-Za-z0-9_.-]{1,63}|\*)$/.test(name)) return [];
   const allowed = `1 to ${maxNameBytes} letters, digits and _ . - (PgBouncer's file can hold no other names)`;
   return [{ path, found: JSON.stringify(name), allowed, fix: "choose another name; dbname may be any" }];
+}
+
+function peerNumberProblems(path: string, name: string): Problem[] {
+  if (/^[1-9]\d{0,4}$/.test(name) && Number(name) <= maxPeer) return [];
+  const allowed = `a number from 1 to ${maxPeer}: the peer_id of that PgBouncer`;
+  return [{ path, found: JSON.stringify(name), allowed, fix: "write the peer's peer_id" }];
 }
 
 function roleProblems(path: string, role: string): Problem[] {

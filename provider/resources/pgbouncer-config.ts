@@ -29,7 +29,7 @@ import { applyIni, restoreIni, runningIni } from "./pgbouncer-live.ts";
 import { applyFiles, emptyFiles, type Files, filesDigest, placeFields, readFiles } from "./volume-files.ts";
 
 const section = record(text());
-const empty: PgBouncerIni = { settings: {}, databases: {}, users: {} };
+const empty: PgBouncerIni = { settings: {}, databases: {}, users: {}, peers: {} };
 
 const fields = object({
   ...placeFields,
@@ -38,6 +38,7 @@ const fields = object({
     reasons(path, iniProblems({ ...empty, databases })),
   ),
   users: optional(refined(record(section), (users, path) => reasons(path, iniProblems({ ...empty, users })))),
+  peers: optional(refined(record(section), (peers, path) => reasons(path, iniProblems({ ...empty, peers })))),
   userlist: secret(refined(section, (userlist, path) => reasons(path, userlistProblems(userlist)))),
   console: object({ host: name, port: integer(1, 65_535), user: text(), password: secret(text()) }),
   reconnectTriggers: optional(list(text())),
@@ -75,14 +76,20 @@ export const pgbouncerConfig: Resource<Inputs, Outputs> = {
   },
 };
 
-function iniOf({ settings, databases, users = {} }: Inputs): PgBouncerIni {
-  return { settings, databases, users };
+function iniOf({ settings, databases, users = {}, peers = {} }: Inputs): PgBouncerIni {
+  return { settings, databases, users, peers };
 }
 
-/** No users and an empty `users` are the same file: what was left out stays left out. */
-function withIni(inputs: Inputs, { settings, databases, users }: PgBouncerIni): Inputs {
-  const given = { ...inputs, settings, databases };
-  return inputs.users === undefined && Object.keys(users).length === 0 ? given : { ...given, users };
+/** No users and an empty `users` are the same file (and so for peers): what was left out stays left out. */
+function withIni(inputs: Inputs, { settings, databases, users, peers }: PgBouncerIni): Inputs {
+  const isSaid = (former: unknown, now: object) => former !== undefined || Object.keys(now).length > 0;
+  return {
+    ...inputs,
+    settings,
+    databases,
+    ...(isSaid(inputs.users, users) ? { users } : {}),
+    ...(isSaid(inputs.peers, peers) ? { peers } : {}),
+  };
 }
 
 function filesOf(wanted: Inputs): Files {

@@ -72,7 +72,12 @@ export async function runningIni(
     return undefined;
   });
   if (running === undefined) return file;
-  const ini = { settings: { ...file.settings }, databases: { ...file.databases }, users: { ...file.users } };
+  const ini = {
+    settings: { ...file.settings },
+    databases: { ...file.databases },
+    users: { ...file.users },
+    peers: { ...file.peers },
+  };
   for (const { section, entry, key, wanted, running: value = "(absent)" } of mismatches(file, running)) {
     const before = section === "settings" ? last.settings[key] : last[section][entry]?.[key];
     if (before !== wanted) continue;

@@ -1,22 +1,24 @@
-import { databaseKeys, type EntryKey, userKeys } from "../../pgbouncer/entries.ts";
+import { databaseKeys, type EntryKey, peerKeys, userKeys } from "../../pgbouncer/entries.ts";
 import type { PgBouncerIni } from "../../pgbouncer/render.ts";
 import { pgbouncerSettings } from "../../pgbouncer/settings.ts";
 import { type ChangeClass, sameValue } from "../../pgbouncer/values.ts";
 import { type Connection, withFirstClient } from "../sql/connect.ts";
 
 type Row = Readonly<Record<string, unknown>>;
+type Section = "databases" | "users" | "peers";
 
 /** What a PgBouncer says that it runs, in the columns of its own SHOW commands. */
 export interface RunningPgBouncer {
   readonly config: readonly Row[];
   readonly databases: readonly Row[];
   readonly users: readonly Row[];
+  readonly peers: readonly Row[];
 }
 
 /** One value that PgBouncer runs differently from what its file says. */
 export interface Mismatch {
-  readonly section: "settings" | "databases" | "users";
-  /** Name of the database or user; empty for a setting. */
+  readonly section: "settings" | Section;
+  /** Name of the database or user, number of the peer; empty for a setting. */
   readonly entry: string;
   readonly key: string;
   /** undefined: the file does not say it, PgBouncer's default was meant. */
@@ -38,6 +40,7 @@ export async function readConsole(
       config: (await client.query<Row>("SHOW CONFIG")).rows,
       databases: (await client.query<Row>("SHOW DATABASES")).rows,
       users: (await client.query<Row>("SHOW USERS")).rows,
+      peers: (await client.query<Row>("SHOW PEERS")).rows,
     };
   });
 }
@@ -48,6 +51,7 @@ export function mismatches(ini: PgBouncerIni, running: RunningPgBouncer): Mismat
     ...settingMismatches(ini.settings, running.config),
     ...entryMismatches("databases", ini.databases, databaseKeys, running.databases),
     ...entryMismatches("users", ini.users, userKeys, running.users),
+    ...entryMismatches("peers", ini.peers, peerKeys, running.peers),
   ];
 }
 
@@ -86,12 +90,12 @@ function settingMismatches(settings: Readonly<Record<string, string>>, rows: rea
 }
 
 function entryMismatches(
-  section: "databases" | "users",
+  section: Section,
   entries: PgBouncerIni["databases"],
   known: Readonly<Record<string, EntryKey>>,
   rows: readonly Row[],
 ): Mismatch[] {
-  const shown = new Map(rows.map((row) => [text(row.name), row]));
+  const shown = new Map(rows.map((row) => [text(section === "peers" ? row.peer_id : row.name), row]));
   return Object.entries(entries).flatMap(([entry, keys]) =>
     Object.entries(keys).flatMap(([key, wanted]): Mismatch[] => {
       const { column, kind } = known[key] ?? {};

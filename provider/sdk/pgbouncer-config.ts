@@ -13,6 +13,8 @@ export interface PgBouncerConfigArgs extends VolumeFilesArgs {
   databases: pulumi.Input<Record<string, pulumi.Input<Record<string, pulumi.Input<string>>>>>;
   /** The `[users]` section: role → its keys (`pool_mode`, `max_user_connections` …). Live. @default none */
   users?: pulumi.Input<Record<string, pulumi.Input<Record<string, pulumi.Input<string>>>>>;
+  /** The `[peers]` section: number of a peer → its keys (`host`, `port`, `pool_size`). Live. @default none */
+  peers?: pulumi.Input<Record<string, pulumi.Input<Record<string, pulumi.Input<string>>>>>;
   /** Role → SCRAM-SHA-256 verifier, for `userlist.txt`. Secret in state. Live: open connections stay. */
   userlist: pulumi.Input<Record<string, pulumi.Input<string>>>;
   /** Admin login for the read-back. */

@@ -99,7 +99,8 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
       `SELECT rolconnlimit, rolsuper FROM pg_roles WHERE rolname = '${roles.app}'`,
     );
     expect(role).toEqual({
-      rolconnlimit: sizes.maxDatabaseConnections + sizes.reservePoolSize,
+      // What PgBouncer may open, and a tenth for backends that it has given up.
+      rolconnlimit: Math.ceil(1.1 * (sizes.poolSize + sizes.reservePoolSize)),
       rolsuper: false,
     });
   });
@@ -120,6 +121,7 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
     const outputs = await stackOf(preset).outputs();
     expect(Object.keys(outputs).sort()).toEqual([
       "apiToken",
+      "budget",
       "databaseUrl",
       "directDatabaseUrl",
       "healthToken",

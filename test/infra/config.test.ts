@@ -125,6 +125,14 @@ const refused: [string, Record<string, string>, string, string][] = [
     "--privileged",
   ],
   ["a missing secret", { "poolkit:secretSeed": "" }, "poolkit:secretSeed", "nothing"],
+  [
+    "a pool that does not fit the path",
+    { "poolkit:overrides": '{"connectionLimit":40}' },
+    "poolkit:overrides.connectionLimit",
+    "= 87 clients",
+  ],
+  ["a budget that is a list", { "poolkit:budget": "[]" }, "poolkit:budget", "[]"],
+  ["overrides that are no JSON", { "poolkit:overrides": "{" }, "poolkit:overrides", '"{"'],
   ["a short secret", { "poolkit:secretSeed": "short" }, "poolkit:secretSeed", "5 characters"],
 ];
 
@@ -159,20 +167,29 @@ describe("readConfig accepts", () => {
   it("a preset and a secret, and takes the rest from the preset", () => {
     const config = read(good);
     expect(config).toMatchObject({ presetName: "dev", databaseName: "poolkit", ports: { app: 3000 } });
-    expect(config.pgbouncerSettings).toMatchObject({ max_client_conn: "50", pool_mode: "transaction" });
+    expect(config.pgbouncer.settings).toMatchObject({ max_client_conn: "50", pool_mode: "transaction" });
   });
 
   it("overrides, which reach PgBouncer's settings and the limits", () => {
     const config = read({ ...good, "poolkit:overrides": '{"poolSize":7,"protectData":true}' });
     expect(config.sizes.protectData).toBe(true);
-    expect(config.pgbouncerSettings.default_pool_size).toBe("7");
+    expect(config.pgbouncer.settings.default_pool_size).toBe("7");
     expect(config.poolLimits.pgbouncerPool).toBe(7);
   });
 
   it("PgBouncer's own names over the preset's", () => {
     const config = read({ ...good, ...pgbouncer({ default_pool_size: 8 }) });
-    expect(config.pgbouncerSettings.default_pool_size).toBe("8");
+    expect(config.pgbouncer.settings.default_pool_size).toBe("8");
     expect(config.poolLimits.pgbouncerPool).toBe(8);
+  });
+
+  it("a path that does not fit, when the check is switched off", () => {
+    const config = read({
+      ...good,
+      "poolkit:overrides": '{"connectionLimit":40}',
+      "poolkit:budget": '{"check":"warn"}',
+    });
+    expect(config.budget.problems).toHaveLength(1);
   });
 
   it("the stack's name as the preset", () => {

@@ -44,7 +44,7 @@ describe.skipIf(!(await engineAvailable()))("a real PgBouncer 1.26", () => {
 
   beforeAll(async () => {
     place = await makePlace();
-    await write({ settings: base, databases: {}, users: {} });
+    await write({ settings: base, databases: {}, users: {}, peers: {} });
     const roles = [forcedSettings.admin_users, forcedSettings.stats_users];
     await place.edit(
       "userlist.txt",
@@ -95,7 +95,7 @@ describe.skipIf(!(await engineAvailable()))("a real PgBouncer 1.26", () => {
   it("runs what was rendered, setting by setting", async () => {
     const user = { default_pool_size: 7, query_wait_timeout: "2.5", server_lifetime: 1_000_000, verbose: 0 };
     const { settings } = mergePgBouncerSettings({ preset: {}, user });
-    await write({ settings, databases: {}, users: {} });
+    await write({ settings, databases: {}, users: {}, peers: {} });
     await rows("RELOAD");
     const running = new Map((await rows("SHOW CONFIG")).map((row) => [row.key, row.value ?? ""]));
     for (const [key, value] of Object.entries(settings)) {
@@ -118,7 +118,7 @@ describe.skipIf(!(await engineAvailable()))("a real PgBouncer 1.26", () => {
         batch.map((one) => [one.name, { dbname: one.dbname, host: "db", connect_query: one.query }]),
       );
       const users = Object.fromEntries(batch.map((one) => [one.user, { max_user_connections: "3" }]));
-      await write({ settings: { ...base, login_notify_message: message }, databases, users });
+      await write({ settings: { ...base, login_notify_message: message }, databases, users, peers: {} });
       await rows("RELOAD");
       const shown = (await rows("SHOW DATABASES")).filter((row) => row.name !== "pgbouncer");
       expect(Object.fromEntries(shown.map((row) => [row.name, row.database]))).toEqual(

@@ -1,0 +1,92 @@
+import { roles } from "../names.ts";
+import { type Check, down, type Term, up } from "./check.ts";
+import type { ConnectionPath } from "./connection-path.ts";
+import { type Figure, limitOf } from "./figure.ts";
+
+/** Everyone who is a client of PgBouncer, against each of its client limits. */
+export function clientChecks(path: ConnectionPath): Check[] {
+  const { deployment } = path;
+  const application = applicationClients(path);
+  const limit = path.global("max_client_conn");
+  const processes = deployment.pgbouncerProcesses;
+  // The kernel spreads connections unevenly over processes that share a port: each needs half as much again.
+  const share = processes === 1 ? limit.value : Math.floor((processes * limit.value) / 1.5);
+  return [
+    {
+      id: "pgbouncer-clients",
+      about: "everyone who connects to PgBouncer fits its client limit",
+      severity: "refuse",
+      kind: "capacity",
+      unit: "clients",
+      left: [...application, ...consoleClients(path)],
+      relation: "<=",
+      right: [
+        {
+          what: processes === 1 ? "max_client_conn" : `max_client_conn of ${processes} processes`,
+          value: share,
+        },
+      ],
+      otherwise: "no more connections allowed (max_client_conn)",
+      knobs: [up(limit), down(path.size("connectionLimit")), down(path.option("otherClients"))],
+    },
+    ...ownLimit(
+      path,
+      `database-clients:${path.databaseName}`,
+      path.databaseClients(path.databaseName),
+      application,
+    ),
+    ...ownLimit(path, `user-clients:${roles.app}`, path.userClients(roles.app), application),
+    ...ownLimit(path, `user-clients:${roles.monitor}`, path.userClients(roles.monitor), [
+      { what: "health probe and observer on the console", value: monitorConsoles(path) },
+      { what: "health check of the container", value: deployment.containerChecks },
+    ]),
+  ];
+}
+
+/** Clients that work as the application's role, all of them in the application's pool. */
+export function applicationClients(path: ConnectionPath): Term[] {
+  const { replicas, surge, poolsPerReplica, probeClients } = path.deployment;
+  const limit = path.size("connectionLimit").value;
+  const others = path.option("otherClients").value;
+  return [
+    {
+      what: `application: ${replicas * surge} replicas at a roll-out x ${poolsPerReplica} pools at a live change x connectionLimit ${limit}`,
+      value: replicas * surge * poolsPerReplica * limit,
+    },
+    { what: "health probes and trial login", value: replicas * surge * probeClients },
+    ...(others === 0 ? [] : [{ what: "other clients (budget.otherClients)", value: others }]),
+  ];
+}
+
+function consoleClients(path: ConnectionPath): Term[] {
+  const { deployConsoles, containerChecks } = path.deployment;
+  return [
+    { what: "console: health probe and observer", value: monitorConsoles(path) },
+    { what: "console: the deployer", value: deployConsoles },
+    { what: "health check of the container", value: containerChecks },
+  ];
+}
+
+function monitorConsoles({ deployment }: ConnectionPath): number {
+  const { replicas, surge, probeConsoles, observeConnections } = deployment;
+  return replicas * surge * probeConsoles + observeConnections;
+}
+
+/** A limit of one database or role; nothing to check when it is off. */
+function ownLimit(path: ConnectionPath, id: string, limit: Figure, left: readonly Term[]): Check[] {
+  if (limitOf(limit) === Number.POSITIVE_INFINITY) return [];
+  return [
+    {
+      id,
+      about: `the clients of ${id.slice(id.indexOf(":") + 1)} fit the limit of their own`,
+      severity: "refuse",
+      kind: "capacity",
+      unit: "clients",
+      left,
+      relation: "<=",
+      right: [{ what: limit.path, value: limit.value }],
+      otherwise: "no more connections allowed",
+      knobs: [up(limit), down(path.size("connectionLimit")), down(path.option("otherClients"))],
+    },
+  ];
+}

@@ -1,0 +1,157 @@
+import { pgbouncerSettings } from "../../pgbouncer/settings.ts";
+import { roles } from "../names.ts";
+import type { Preset } from "../presets.ts";
+import type { Sizing, SizingInput } from "../sizing.ts";
+import type { Deployment } from "./deployment.ts";
+import { type Figure, limitOf } from "./figure.ts";
+
+/** One pool of PgBouncer: a database entry and a role. */
+export interface Pool {
+  readonly name: string;
+  readonly database: string;
+  readonly user: string;
+  /** `pool_size`; 0 = no limit. */
+  readonly size: Figure;
+  /** `reserve_pool_size`. */
+  readonly reserve: Figure;
+  readonly minimum: Figure;
+  /** `query_wait_timeout` in seconds; 0 = endless. */
+  readonly queryWait: Figure;
+  readonly mode: string;
+  readonly modePath: string;
+  /** `max_db_connections` and `max_user_connections` above it; 0 = no limit. */
+  readonly databaseCap: Figure;
+  readonly userCap: Figure;
+  /** Whether the kit's application works through it. */
+  readonly isApplications: boolean;
+}
+
+/** The whole way from the application to Postgres in numbers, each with the setting it comes from. */
+export interface ConnectionPath {
+  readonly deployment: Deployment;
+  readonly databaseName: string;
+  readonly pools: readonly Pool[];
+  /** A value of the preset under the user's overrides. */
+  size(name: keyof Preset): Figure;
+  /** A global setting of PgBouncer. */
+  global(name: string): Figure;
+  /** A limit on clients of a database entry or a role; 0 = no limit. */
+  databaseClients(database: string): Figure;
+  userClients(user: string): Figure;
+  option(name: "otherClients" | "otherConnections" | "databaseCores" | "transactionMilliseconds"): Figure;
+}
+
+/** The override that sets the same thing as a setting of PgBouncer (see `pgbouncerPreset`). */
+const overrideOf: Readonly<Record<string, keyof Preset>> = {
+  max_client_conn: "maxClientConnections",
+  default_pool_size: "poolSize",
+  reserve_pool_size: "reservePoolSize",
+  reserve_pool_timeout: "reservePoolTimeoutSeconds",
+  max_db_connections: "maxDatabaseConnections",
+  query_wait_timeout: "queryWaitTimeoutSeconds",
+  server_connect_timeout: "serverConnectTimeoutSeconds",
+  server_login_retry: "serverLoginRetrySeconds",
+  client_login_timeout: "queryWaitTimeoutSeconds",
+};
+
+export function connectionPath(
+  input: SizingInput,
+  { sizes, pgbouncer, options }: Sizing,
+  deployment: Deployment,
+): ConnectionPath {
+  const isGiven = (section: object, name: string) => Object.hasOwn(section, name);
+  const size = (name: keyof Preset): Figure => ({
+    value: Number(sizes[name]),
+    path: `overrides.${name}`,
+    isUsers: isGiven(input.overrides, name),
+  });
+  const global = (name: string): Figure => {
+    const value = Number(pgbouncer.settings[name] ?? pgbouncerSettings[name]?.default ?? 0);
+    const override = overrideOf[name];
+    return isGiven(input.pgbouncer, name) || override === undefined
+      ? { value, path: `pgbouncer.${name}`, isUsers: isGiven(input.pgbouncer, name) }
+      : { ...size(override), value };
+  };
+  /** PgBouncer asks the user's entry first, then the database's, then the global setting. */
+  const entry = (user: string, database: string, key: string, globalName: string): Figure => {
+    const ofUser = pgbouncer.users[user]?.[key];
+    const ofDatabase = pgbouncer.databases[database]?.[key];
+    if (ofUser !== undefined) return own(`pgbouncer.users.${user}.${key}`, ofUser);
+    return ofDatabase === undefined
+      ? global(globalName)
+      : own(`pgbouncer.databases.${database}.${key}`, ofDatabase);
+  };
+  const modeOf = (user: string, database: string) => {
+    const ofUser = pgbouncer.users[user]?.pool_mode;
+    const ofDatabase = pgbouncer.databases[database]?.pool_mode;
+    if (ofUser !== undefined) return { mode: ofUser, modePath: `pgbouncer.users.${user}.pool_mode` };
+    if (ofDatabase !== undefined)
+      return { mode: ofDatabase, modePath: `pgbouncer.databases.${database}.pool_mode` };
+    return { mode: pgbouncer.settings.pool_mode ?? "session", modePath: "pgbouncer.pool_mode" };
+  };
+  const poolOf = (database: string, user: string): Pool => ({
+    name: `${database}/${user}`,
+    database,
+    user,
+    size: entry(user, database, "pool_size", "default_pool_size"),
+    reserve: entry(user, database, "reserve_pool_size", "reserve_pool_size"),
+    minimum: entry("", database, "min_pool_size", "min_pool_size"),
+    queryWait: entry(user, database, "query_wait_timeout", "query_wait_timeout"),
+    databaseCap: entry("", database, "max_db_connections", "max_db_connections"),
+    userCap: entry(user, "", "max_user_connections", "max_user_connections"),
+    ...modeOf(user, database),
+    isApplications: database === input.databaseName && user === roles.app,
+  });
+  return {
+    deployment,
+    databaseName: input.databaseName,
+    pools: Object.keys(pgbouncer.databases).map((database) => poolOf(database, roles.app)),
+    size,
+    global,
+    databaseClients: (database) =>
+      entry("", database, "max_db_client_connections", "max_db_client_connections"),
+    userClients: (user) => entry(user, "", "max_user_client_connections", "max_user_client_connections"),
+    option: (name) => ({
+      value: options[name] ?? 0,
+      path: `budget.${name}`,
+      isUsers: isGiven(input.budget, name),
+    }),
+  };
+}
+
+function own(path: string, value: string): Figure {
+  return { value: Number(value), path, isUsers: true };
+}
+
+/** Server connections that PgBouncer opens for a pool at most: never more than it lets clients in. */
+export function poolServers(path: ConnectionPath, { size, reserve, minimum }: Pool): number {
+  const clients = Math.max(path.global("max_client_conn").value, minimum.value);
+  return Math.min(limitOf(size) + reserve.value, clients);
+}
+
+/** The same for all pools together, under `max_db_connections` and `max_user_connections`. One process. */
+export function allServers(path: ConnectionPath): number {
+  const sum = (pools: readonly Pool[]) => pools.reduce((total, pool) => total + poolServers(path, pool), 0);
+  const capped = (key: "database" | "user", cap: (pool: Pool) => number) =>
+    [...Map.groupBy(path.pools, (pool) => pool[key]).values()].reduce((total, pools) => {
+      const [first] = pools;
+      return total + Math.min(sum(pools), first === undefined ? 0 : cap(first));
+    }, 0);
+  return Math.min(
+    capped("database", (pool) => limitOf(pool.databaseCap)),
+    capped("user", (pool) => limitOf(pool.userCap)),
+  );
+}
+
+/**
+ * Backends that PgBouncer has given up and Postgres has not noticed yet (a client that left in the middle of a query):
+ * they still count, until `client_connection_check_interval` has passed.
+ */
+export function abandonedBackends(path: ConnectionPath): number {
+  return Math.max(2, Math.ceil(0.1 * allServers(path)));
+}
+
+/** CONNECTION LIMIT of the application's role: Postgres' own stop for a pooler that runs wild. */
+export function applicationRoleLimit(path: ConnectionPath): number {
+  return path.deployment.pgbouncerProcesses * allServers(path) + abandonedBackends(path);
+}

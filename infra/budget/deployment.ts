@@ -1,0 +1,54 @@
+/**
+ * Everyone who connects, besides the application's pools: what the kit's own parts open at most at the same moment.
+ * Integration tests compare the numbers with the running parts.
+ */
+export interface Deployment {
+  /** Containers of the application. */
+  readonly replicas: number;
+  /** Sets of them at the same moment while a new version is rolled out; 1 = the old ones are gone before. */
+  readonly surge: number;
+  /** Pools of one replica at the same moment: a live change opens the new one while the former one drains. */
+  readonly poolsPerReplica: number;
+  /** PgBouncer processes; each has all limits for itself. */
+  readonly pgbouncerProcesses: number;
+  /** Per replica, through PgBouncer: the health probes (path, sessions) and the trial login of a live change. */
+  readonly probeClients: number;
+  /** Per replica, on PgBouncer's console: the health probe. */
+  readonly probeConsoles: number;
+  /** Per replica, past PgBouncer: the health probe. */
+  readonly probeConnections: number;
+  /** The deployer on PgBouncer's console: reading the settings back. */
+  readonly deployConsoles: number;
+  /** `poolkit budget --observe`, on the console and past PgBouncer. */
+  readonly observeConnections: number;
+  /** A container's own health check (pg_isready), one at PgBouncer and one at Postgres. */
+  readonly containerChecks: number;
+  /** `maxConnections` of the postgresql provider: that many for each of the two databases it works in. */
+  readonly providerConnections: number;
+  readonly providerDatabases: number;
+  /** The deployer past PgBouncer besides the provider: gate or role settings (one after the other), and PostgresConfig. */
+  readonly deployConnections: number;
+  /** Migrations: one session holds the lock, one runs the scripts. */
+  readonly migrationConnections: number;
+  /** CONNECTION LIMIT of the monitoring role. */
+  readonly monitorRoleLimit: number;
+}
+
+/** What this kit deploys today: one application container, replaced by deleting it first. */
+export const kitDeployment: Deployment = Object.freeze({
+  replicas: 1,
+  surge: 1,
+  poolsPerReplica: 2,
+  pgbouncerProcesses: 1,
+  probeClients: 3,
+  probeConsoles: 1,
+  probeConnections: 1,
+  deployConsoles: 1,
+  observeConnections: 1,
+  containerChecks: 1,
+  providerConnections: 4,
+  providerDatabases: 2,
+  deployConnections: 2,
+  migrationConnections: 2,
+  monitorRoleLimit: 5,
+});

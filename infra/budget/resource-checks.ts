@@ -1,0 +1,121 @@
+import { restartOnlyLimits } from "../presets.ts";
+import { type Check, down, total } from "./check.ts";
+import { allServers, type ConnectionPath, poolServers } from "./connection-path.ts";
+import { postgresTerms } from "./server-checks.ts";
+
+/** PgBouncer's own descriptors (listeners, DNS, log) and a reserve. */
+const ownDescriptors = 110;
+
+/**
+ * Private memory of a busy backend in MiB: 1.7 with a warm catalogue cache, 5.2 after catalogue queries; measured on
+ * Postgres 18 by test/infra/budget-figures.integration.test.ts.
+ */
+export const backendMegabytes = 6;
+/** Postgres without clients: postmaster, writers, logical launcher, page tables. */
+const postgresBaseMegabytes = 40;
+/** Hash tables may take twice `work_mem` (`hash_mem_multiplier`). */
+const hashFactor = 2;
+/** Share of a container's memory that is planned: the page cache lives in the rest. */
+const usableShare = 0.8;
+
+/** PgBouncer without clients, and its bookkeeping per connection besides the buffer (`pkt_buf`). */
+const pgbouncerBaseMegabytes = 12;
+const bytesPerConnection = 8192;
+
+/** Descriptors and memory, sized once for the largest preset. */
+export function resourceChecks(path: ConnectionPath): Check[] {
+  return [descriptors(path), postgresMemory(path), pgbouncerMemory(path)];
+}
+
+function descriptors(path: ConnectionPath): Check {
+  const clients = path.global("max_client_conn");
+  return {
+    id: "pgbouncer-descriptors",
+    about: "PgBouncer has a descriptor for every client, server and cancel request",
+    severity: "refuse",
+    kind: "capacity",
+    unit: "descriptors",
+    left: [
+      { what: "max_client_conn", value: clients.value },
+      { what: "server connections", value: allServers(path) },
+      { what: "cancel requests: 2 x pool_size", value: 2 * pooled(path) },
+      { what: "PgBouncer's own and a reserve", value: ownDescriptors },
+    ],
+    relation: "<=",
+    right: [{ what: "nofile of the container", value: restartOnlyLimits.pgbouncerOpenFiles }],
+    otherwise: "accept() failed: Too many open files",
+    knobs: [down(clients), ...path.pools.map((pool) => down(pool.size))],
+  };
+}
+
+function pooled(path: ConnectionPath): number {
+  return path.pools.reduce((sum, pool) => sum + poolServers(path, pool) - pool.reserve.value, 0);
+}
+
+function postgresMemory(path: ConnectionPath): Check {
+  const limits = restartOnlyLimits;
+  const connections = total(postgresTerms(path));
+  const servers = path.deployment.pgbouncerProcesses * allServers(path);
+  return {
+    id: "postgres-memory",
+    about: "Postgres fits its container with every connection busy",
+    severity: "refuse",
+    kind: "capacity",
+    unit: "MiB",
+    left: [
+      { what: "shared_buffers", value: limits.sharedBuffersMegabytes },
+      { what: "the server itself", value: postgresBaseMegabytes },
+      { what: `${connections} backends x ${backendMegabytes}`, value: connections * backendMegabytes },
+      {
+        what: `${servers} pooled queries x work_mem ${limits.workMegabytes} x ${hashFactor}`,
+        value: servers * limits.workMegabytes * hashFactor,
+      },
+      {
+        what: `${limits.autovacuumWorkers} autovacuum workers x maintenance_work_mem ${limits.maintenanceWorkMegabytes}`,
+        value: limits.autovacuumWorkers * limits.maintenanceWorkMegabytes,
+      },
+    ],
+    relation: "<=",
+    right: [
+      {
+        what: `${usableShare} x ${limits.postgresMemoryMegabytes} MiB`,
+        value: Math.floor(usableShare * limits.postgresMemoryMegabytes),
+      },
+    ],
+    otherwise: "the kernel kills Postgres (out of memory)",
+    knobs: [
+      ...path.pools.flatMap((pool) => [down(pool.size), down(pool.reserve)]),
+      down(path.option("otherConnections")),
+      ...path.pools.map((pool) => down(pool.databaseCap)),
+    ],
+  };
+}
+
+function pgbouncerMemory(path: ConnectionPath): Check {
+  const clients = path.global("max_client_conn");
+  const buffer = path.global("pkt_buf");
+  const connections = clients.value + allServers(path);
+  return {
+    id: "pgbouncer-memory",
+    about: "PgBouncer fits its container with every connection open",
+    severity: "refuse",
+    kind: "capacity",
+    unit: "MiB",
+    left: [
+      { what: "the process itself", value: pgbouncerBaseMegabytes },
+      {
+        what: `${connections} connections x (pkt_buf ${buffer.value} + ${bytesPerConnection} bytes)`,
+        value: Math.ceil((connections * (buffer.value + bytesPerConnection)) / 1_048_576),
+      },
+    ],
+    relation: "<=",
+    right: [
+      {
+        what: `${usableShare} x ${restartOnlyLimits.pgbouncerMemoryMegabytes} MiB`,
+        value: Math.floor(usableShare * restartOnlyLimits.pgbouncerMemoryMegabytes),
+      },
+    ],
+    otherwise: "the kernel kills PgBouncer (out of memory)",
+    knobs: [down(buffer), down(clients)],
+  };
+}

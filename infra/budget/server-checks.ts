@@ -1,0 +1,251 @@
+import { restartOnlyLimits } from "../presets.ts";
+import { type Check, down, type Term, total, up } from "./check.ts";
+import { applicationClients } from "./client-checks.ts";
+import {
+  abandonedBackends,
+  allServers,
+  applicationRoleLimit,
+  type ConnectionPath,
+  type Pool,
+  poolServers,
+} from "./connection-path.ts";
+import { limitOf } from "./figure.ts";
+import { assumedTransactionMilliseconds } from "./options.ts";
+
+/** PgBouncer's pools against each other, their caps and Postgres. */
+export function serverChecks(path: ConnectionPath): Check[] {
+  return [postgresConnections(path), hardStop(path), ...path.pools.flatMap((pool) => poolChecks(path, pool))];
+}
+
+/** Everyone who holds a connection to Postgres. */
+export function postgresTerms(path: ConnectionPath): Term[] {
+  const { deployment } = path;
+  const processes = deployment.pgbouncerProcesses;
+  const pools = path.pools.map((pool) => `${pool.name} ${poolServers(path, pool)}`).join(", ");
+  const others = path.option("otherConnections").value;
+  return [
+    {
+      what: `PgBouncer's pools with reserve under their caps: ${pools}${processes === 1 ? "" : `, x ${processes} processes`}`,
+      value: processes * allServers(path),
+    },
+    { what: "abandoned backends: 10 % of the pools, at least 2", value: abandonedBackends(path) },
+    {
+      what: "health probe, observer and the container's check",
+      value:
+        deployment.replicas * deployment.surge * deployment.probeConnections +
+        deployment.observeConnections +
+        deployment.containerChecks,
+    },
+    {
+      what: `deploy: postgresql provider, ${deployment.providerConnections} in each of ${deployment.providerDatabases} databases`,
+      value: deployment.providerConnections * deployment.providerDatabases,
+    },
+    { what: "deploy: gate or role settings, configuration", value: deployment.deployConnections },
+    { what: "deploy: migrations", value: deployment.migrationConnections },
+    ...(others === 0 ? [] : [{ what: "other connections (budget.otherConnections)", value: others }]),
+  ];
+}
+
+/** Connections that are there for roles without rights to reserved ones. */
+export function postgresSlots(): Term[] {
+  const { postgresMaxConnections, superuserReservedConnections, reservedConnections } = restartOnlyLimits;
+  return [
+    { what: "max_connections", value: postgresMaxConnections },
+    { what: "superuser_reserved_connections", value: -superuserReservedConnections },
+    ...(reservedConnections === 0 ? [] : [{ what: "reserved_connections", value: -reservedConnections }]),
+  ];
+}
+
+function postgresConnections(path: ConnectionPath): Check {
+  return {
+    id: "postgres-connections",
+    about: "everyone who connects to Postgres fits, and a superuser can still get in",
+    severity: "refuse",
+    kind: "capacity",
+    unit: "connections",
+    left: postgresTerms(path),
+    relation: "<=",
+    right: postgresSlots(),
+    otherwise: "remaining connection slots are reserved / sorry, too many clients already",
+    knobs: [
+      ...path.pools.flatMap((pool) => [down(pool.size), down(pool.reserve)]),
+      down(path.option("otherConnections")),
+      ...path.pools.map((pool) => down(pool.databaseCap)),
+    ],
+  };
+}
+
+/** `max_db_connections` is the one cap that holds whoever logs in; it is one only when Postgres has room for it. */
+function hardStop(path: ConnectionPath): Check {
+  const [, ...others] = postgresTerms(path);
+  const caps = new Map(path.pools.map((pool) => [pool.database, pool.databaseCap]));
+  const processes = path.deployment.pgbouncerProcesses;
+  return {
+    id: "hard-stop",
+    about: "max_db_connections stops PgBouncer before Postgres is full, whoever logs in",
+    severity: "advise",
+    kind: "capacity",
+    unit: "connections",
+    left: [
+      {
+        what: "max_db_connections of all database entries",
+        value: processes * [...caps.values()].reduce((sum, cap) => sum + limitOf(cap), 0),
+      },
+      ...others,
+    ],
+    relation: "<=",
+    right: postgresSlots(),
+    otherwise: "one more role or database in PgBouncer could fill Postgres",
+    knobs: [...caps.values()].map(down),
+  };
+}
+
+function poolChecks(path: ConnectionPath, pool: Pool): Check[] {
+  const size = { what: `pool_size (${pool.name})`, value: limitOf(pool.size) };
+  const capacity = { kind: "capacity", unit: "connections", relation: "<=" } as const;
+  const caps = [
+    { name: "max_db_connections", cap: pool.databaseCap },
+    { name: "max_user_connections", cap: pool.userCap },
+  ].filter(({ cap }) => cap.value > 0);
+  const isUnlimited = size.value === Number.POSITIVE_INFINITY;
+  return [
+    ...caps.map(
+      ({ name, cap }): Check => ({
+        id: `${name}:${pool.name}`,
+        about: `the pool can grow to its size under ${name}`,
+        severity: "refuse",
+        ...capacity,
+        left: [
+          isUnlimited
+            ? {
+                what: `pool_size (${pool.name}): no limit, so max_client_conn`,
+                value: poolServers(path, pool),
+              }
+            : size,
+        ],
+        right: [{ what: name, value: cap.value }],
+        otherwise: "the pool never reaches its size, clients wait",
+        knobs: [up(cap), down(pool.size)],
+      }),
+    ),
+    ...(pool.minimum.value === 0
+      ? []
+      : [
+          {
+            id: `min-pool-size:${pool.name}`,
+            about: "the connections kept open fit the pool",
+            severity: "refuse" as const,
+            ...capacity,
+            left: [{ what: "min_pool_size", value: pool.minimum.value }],
+            right: [size],
+            otherwise: "PgBouncer keeps fewer than it is told to",
+            knobs: [down(pool.minimum), up(pool.size)],
+          },
+        ]),
+    ...(pool.isApplications ? applicationPoolChecks(path, pool) : []),
+  ];
+}
+
+function applicationPoolChecks(path: ConnectionPath, pool: Pool): Check[] {
+  const clients = total(applicationClients(path));
+  const servers = effectiveSize(path, pool);
+  const steady = steadyClients(path);
+  const cores = path.option("databaseCores");
+  const checks: Check[] = [
+    {
+      id: "pool-cores",
+      about: "the pool is not larger than the database's cores can work on",
+      severity: "advise",
+      kind: "capacity",
+      unit: "connections",
+      left: [{ what: `pool_size (${pool.name})`, value: servers }],
+      relation: "<=",
+      right: [{ what: `4 x ${cores.value} cores (budget.databaseCores)`, value: 4 * cores.value }],
+      otherwise: "more transactions at once than cores: all get slower",
+      knobs: [down(pool.size), up(cores)],
+    },
+    {
+      id: "pool-used",
+      about: "there are clients enough to use the pool",
+      severity: "advise",
+      kind: "capacity",
+      unit: "connections",
+      left: [{ what: `pool_size (${pool.name})`, value: servers }],
+      relation: "<=",
+      right: [{ what: "clients of the application", value: steady }],
+      otherwise: "connections that nobody uses",
+      knobs: [down(pool.size), up(path.size("connectionLimit")), up(path.option("otherClients"))],
+    },
+  ];
+  if (pool.mode === "session") {
+    return [
+      ...checks,
+      {
+        id: "session-servers",
+        about: "in session mode every client keeps a server connection",
+        severity: "refuse",
+        kind: "capacity",
+        unit: "connections",
+        left: applicationClients(path),
+        relation: "<=",
+        right: [
+          {
+            what: `server connections of ${pool.name}`,
+            value: applicationRoleLimit(path) - abandonedBackends(path),
+          },
+        ],
+        otherwise: "query_wait_timeout",
+        knobs: [down(path.size("connectionLimit")), up(pool.size)],
+      },
+    ];
+  }
+  return clients === 0 || pool.queryWait.value === 0
+    ? checks
+    : [...checks, queueWait(path, pool, servers, steady)];
+}
+
+/** (clients - servers) x transaction / servers: how long the last one waits when all come at once. */
+function queueWait(path: ConnectionPath, pool: Pool, servers: number, clients: number): Check {
+  const declared = path.option("transactionMilliseconds");
+  const milliseconds = declared.value === 0 ? assumedTransactionMilliseconds : declared.value;
+  const wait = (Math.max(0, clients - servers) / servers) * (milliseconds / 1000);
+  const assumed = declared.value === 0 ? " assumed" : "";
+  return {
+    id: "queue-wait",
+    about: "the longest wait for a server connection stays below half of query_wait_timeout",
+    severity: declared.value === 0 ? "advise" : "refuse",
+    kind: "capacity",
+    unit: "seconds",
+    left: [
+      {
+        what: `(${clients} clients - ${servers} servers) / ${servers} x ${milliseconds} ms${assumed}`,
+        value: wait,
+      },
+    ],
+    relation: "<=",
+    right: [{ what: "query_wait_timeout / 2", value: pool.queryWait.value / 2 }],
+    otherwise: "query_wait_timeout",
+    knobs: [
+      up(pool.size),
+      down(path.size("connectionLimit")),
+      up(pool.queryWait),
+      down(path.option("otherClients")),
+    ],
+  };
+}
+
+/** The pool without its reserve, under its caps. */
+function effectiveSize(path: ConnectionPath, pool: Pool): number {
+  return Math.min(
+    limitOf(pool.size),
+    limitOf(pool.databaseCap),
+    limitOf(pool.userCap),
+    path.global("max_client_conn").value,
+  );
+}
+
+/** Clients that work at the same moment outside of a live change. */
+function steadyClients(path: ConnectionPath): number {
+  const { replicas, surge } = path.deployment;
+  return replicas * surge * path.size("connectionLimit").value + path.option("otherClients").value;
+}

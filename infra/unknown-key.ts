@@ -1,0 +1,17 @@
+import { nearest } from "../pgbouncer/nearest.ts";
+import type { Problem } from "../pgbouncer/values.ts";
+
+/** The message for a key that does not exist, with the name that was probably meant. */
+export function unknownKey(path: string, name: string, known: readonly string[]): Problem {
+  const meant = nearest(name, known);
+  const base = path.slice(0, path.length - name.length);
+  return {
+    path,
+    found: "an unknown key",
+    allowed: known.join(", "),
+    fix:
+      meant === undefined
+        ? `pulumi config rm --path '${path}'`
+        : `did you mean ${base}${meant}? remove this one: pulumi config rm --path '${path}'`,
+  };
+}
