@@ -1,10 +1,12 @@
-import Fastify, { type FastifyInstance } from "fastify";
+import type { IncomingMessage } from "node:http";
+import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { isBearer } from "./lib/auth.ts";
 import type { Config } from "./lib/config.ts";
 import type { Health } from "./lib/health.ts";
 import { sendError, sendNotFound, UNAUTHORIZED } from "./lib/http-errors.ts";
 import { registerDashboard } from "./routes/dashboard.ts";
 import { registerDatabaseHealth } from "./routes/database-health.ts";
+import { registerImports } from "./routes/imports.ts";
 import { registerProbes } from "./routes/probes.ts";
 import { registerSessions } from "./routes/sessions.ts";
 
@@ -21,7 +23,9 @@ export interface HttpOptions {
 
 /** Bounds for slow and greedy callers (Node's own defaults are minutes and no limit at all). */
 const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 15_000;
+const BODY_TIMEOUT_MS = 15_000;
+/** Node has one limit for all requests, so it is that of the longest: an import at the speed of a slow line. */
+const REQUEST_TIMEOUT_MS = 3_600_000;
 const MAX_SOCKETS = 2000;
 const MAX_BODY_BYTES = 1024 * 1024;
 
@@ -46,13 +50,16 @@ export function buildServer({
   server.server.maxConnections = MAX_SOCKETS;
   server.setErrorHandler(sendError);
   server.setNotFoundHandler(sendNotFound);
-  server.addHook("onSend", async (_request, reply) => {
-    if (isStopping()) reply.header("connection", "close");
+  server.addHook("onRequest", async (request) => limitBodyTime(request));
+  server.addHook("onSend", async (request, reply) => {
+    // Answered before its body was read (no token, say): nobody reads the rest, so the connection ends with the answer.
+    if (isStopping() || hasUnreadBody(request.raw)) reply.header("connection", "close");
   });
   registerProbes(server, { isStopping, isReachable: () => health.isReachable() });
   guarded(server, healthToken, (scope) => registerDatabaseHealth(scope, health));
   guarded(server, apiToken, (scope) => {
     registerSessions(scope);
+    registerImports(scope, { isStopping, leaseSeconds: config.processing.leaseSeconds });
     registerDashboard(scope);
   });
   return server;
@@ -71,6 +78,26 @@ function guarded(
     });
     routes(scope);
   });
+}
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** The route reads its body piece by piece, for as long as it takes. */
+    streamsBody?: true;
+  }
+}
+
+const hasBody = ({ headers }: IncomingMessage) =>
+  headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
+const hasUnreadBody = (request: IncomingMessage) => hasBody(request) && request.complete === false;
+
+/** Cuts the connection of a caller whose body does not come to an end, unless the route is made for long ones. */
+function limitBodyTime({ raw, routeOptions }: FastifyRequest): void {
+  if (!hasBody(raw) || raw.complete || routeOptions.config.streamsBody === true) return;
+  const timer = setTimeout(() => {
+    if (!raw.complete) raw.destroy();
+  }, BODY_TIMEOUT_MS);
+  raw.once("close", () => clearTimeout(timer));
 }
 
 /** JSON lines on stdout. A request is logged by method and path only: a query string may hold what people type. */

@@ -4,6 +4,7 @@ import { Health } from "./lib/health.ts";
 import { LiveConfig } from "./lib/live-config.ts";
 import { databasePool, prisma } from "./lib/prisma.ts";
 import { installStop } from "./lib/stop.ts";
+import { schedulers } from "./processing/schedulers.ts";
 
 /** EX_CONFIG of sysexits.h: "the configuration is wrong", so that nobody restarts in vain. */
 const EXIT_CONFIG = 78;
@@ -38,6 +39,7 @@ installStop({
   markStopping: () => {
     stopping = true;
   },
+  stopJobs: (deadlineMs) => schedulers.stop(deadlineMs),
   closePool: (deadlineMs) => databasePool.close(deadlineMs),
   graceSeconds: () => live.current.stopGraceSeconds,
 });
@@ -54,3 +56,4 @@ await server.listen({ host: initial.host, port: initial.port }).catch((error: Er
   );
   process.exit(1);
 });
+if (!stopping) schedulers.start(initial.processing, server.log);

@@ -18,6 +18,18 @@ export interface DatabaseSettings {
   readonly transactionTimeoutSeconds: number;
 }
 
+/** How stages are worked on in this process (app/processing). */
+export interface ProcessingSettings {
+  /** Batches under way at the same time, each with one connection at most; 0 = none is processed here. */
+  readonly concurrency: number;
+  /** How often an idle scheduler looks for work, in seconds; each look comes up to half as much earlier or later. */
+  readonly pollSeconds: number;
+  /** How long a claim stands, in seconds. The work of a crashed process is taken over after this time. */
+  readonly leaseSeconds: number;
+  /** How often a stage is tried, crashed attempts included, before it fails for good. */
+  readonly maxAttempts: number;
+}
+
 /** The whole configuration in force: resolved, checked, frozen by its types. */
 export interface Config {
   readonly host: string;
@@ -27,6 +39,7 @@ export interface Config {
   readonly stack: string;
   readonly stopGraceSeconds: number;
   readonly database: DatabaseSettings;
+  readonly processing: ProcessingSettings;
   /** Direct Postgres and PgBouncer's console, for health only; absent means that health cannot look there. Secret. */
   readonly monitorUrl: string | undefined;
   readonly consoleUrl: string | undefined;
@@ -99,6 +112,12 @@ export function loadConfig(
     stack: String(effective.POOLKIT_STACK.value),
     stopGraceSeconds: number("STOP_GRACE"),
     database,
+    processing: {
+      concurrency: number("PROCESSING_CONCURRENCY"),
+      pollSeconds: number("PROCESSING_POLL_INTERVAL"),
+      leaseSeconds: number("PROCESSING_LEASE"),
+      maxAttempts: number("PROCESSING_MAX_ATTEMPTS"),
+    },
     monitorUrl,
     consoleUrl,
     healthToken,

@@ -38,6 +38,18 @@ export const UNAUTHORIZED: ErrorBody = {
   error: { code: "unauthorized", message: "Send the token as Authorization: Bearer <token>." },
 };
 
+/** A refusal with a status and code of its own; the message is for the one who sent the request. */
+export class Refusal extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
 /** Turns an error into an answer that shows no stack, no host, no user and no SQL. */
 export function errorAnswer(error: unknown): ErrorAnswer {
   if (error instanceof ZodError) {
@@ -47,6 +59,7 @@ export function errorAnswer(error: unknown): ErrorAnswer {
       body: { error: { code: "invalid_request", message: "The request is not valid.", fields } },
     };
   }
+  if (error instanceof Refusal) return answer(error.status, error.code, error.message);
   const kind = databaseErrorKind(error);
   if (kind !== "unknown") return DATABASE_ANSWERS[kind];
   // Fastify's own refusals (body too large, no JSON, …) carry a client status and a message made for clients.

@@ -71,6 +71,20 @@ export const PROCESS_SETTINGS = {
     schema: wholeNumber(0, 65_535),
   },
   LOG_LEVEL: oneOf("info", "fatal", "error", "warn", "info", "debug", "trace", "silent"),
+  PROCESSING_CONCURRENCY: {
+    unit: "batches",
+    fallback: 2,
+    allowed: "a whole number from 0 to 100 (0 = this process serves requests only)",
+    schema: wholeNumber(0, 100),
+  },
+  PROCESSING_POLL_INTERVAL: seconds(2),
+  PROCESSING_LEASE: seconds(30),
+  PROCESSING_MAX_ATTEMPTS: {
+    unit: "attempts",
+    fallback: 5,
+    allowed: "a whole number from 1 to 100",
+    schema: wholeNumber(1, 100),
+  },
 } as const satisfies Record<string, Setting>;
 
 /** Settings that may change live: from the environment, the settings file, the URL (two of them) or the default. */

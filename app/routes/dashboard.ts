@@ -4,13 +4,22 @@ import { prisma } from "../lib/prisma.ts";
 /** `GET /api/dashboard`: the counts that the first page shows. */
 export function registerDashboard(server: FastifyInstance): void {
   server.get("/api/dashboard", async () => {
-    const [companies, users, messages, sessions] = await Promise.all([
+    const [companies, users, messages, sessions, imports, stages] = await Promise.all([
       prisma.company.count(),
       prisma.user.count(),
       prisma.message.count(),
       prisma.chatSession.groupBy({ by: ["status"], _count: true }),
+      prisma.import.groupBy({ by: ["status"], _count: true }),
+      // Only what is not at its end has such a time, so this counts the backlog and not all that ever was.
+      prisma.sessionStage.groupBy({ by: ["stage"], _count: true, where: { availableAt: { not: null } } }),
     ]);
-    const byStatus = Object.fromEntries(sessions.map(({ status, _count }) => [status, _count]));
-    return { companies, users, messages, sessions: byStatus };
+    return {
+      companies,
+      users,
+      messages,
+      sessions: Object.fromEntries(sessions.map(({ status, _count }) => [status, _count])),
+      imports: Object.fromEntries(imports.map(({ status, _count }) => [status, _count])),
+      waitingStages: Object.fromEntries(stages.map(({ stage, _count }) => [stage, _count])),
+    };
   });
 }

@@ -3,42 +3,48 @@ import { z } from "zod";
 import { MessageRole } from "../generated/prisma/enums.ts";
 import { prisma } from "../lib/prisma.ts";
 import { inTransaction } from "../lib/transaction.ts";
+import { instant, MAX_MESSAGE_CHARACTERS, name, text } from "../processing/fields.ts";
+import { schedulers } from "../processing/schedulers.ts";
+import { listQuery, listSessions } from "./session-list.ts";
 
-/** Largest page: keeps one request from holding a connection and memory for long. */
-const MAX_PAGE = 100;
-
-const listQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(20) });
+const byId = z.strictObject({ id: z.uuid() });
 
 const newSession = z.strictObject({
-  company: z.string().min(1).max(200),
-  externalId: z.string().min(1).max(200),
-  startedAt: z.iso.datetime({ offset: true }),
+  company: name,
+  externalId: name,
+  startedAt: instant,
   messages: z
-    .array(z.strictObject({ role: z.enum(MessageRole), content: z.string().min(1).max(20_000) }))
+    .array(z.strictObject({ role: z.enum(MessageRole), content: text(1, MAX_MESSAGE_CHARACTERS) }))
     .max(500)
     .default([]),
 });
 
-/** `GET /api/sessions` lists the newest first; `POST /api/sessions` adds one with its messages and its open stages. */
+/**
+ * `GET /api/sessions` lists the newest first, `GET /api/sessions/:id` shows one with its messages and stages,
+ * `POST /api/sessions` adds one.
+ */
 export function registerSessions(server: FastifyInstance): void {
-  server.get("/api/sessions", async (request) => {
-    const { limit } = listQuery.parse(request.query);
-    const sessions = await prisma.chatSession.findMany({
-      take: limit,
-      orderBy: [{ startedAt: "desc" }, { id: "desc" }],
-      include: { company: { select: { name: true } }, _count: { select: { messages: true } } },
+  server.get("/api/sessions", (request) => listSessions(listQuery.parse(request.query)));
+
+  server.get("/api/sessions/:id", async (request) => {
+    const { company, ...session } = await prisma.chatSession.findUniqueOrThrow({
+      where: byId.parse(request.params),
+      select: {
+        id: true,
+        externalId: true,
+        status: true,
+        startedAt: true,
+        endedAt: true,
+        importId: true,
+        company: { select: { name: true } },
+        messages: { select: { role: true, content: true, sentAt: true }, orderBy: { position: "asc" } },
+        stages: {
+          select: { stage: true, status: true, attempts: true, result: true, error: true, updatedAt: true },
+          orderBy: { stage: "asc" },
+        },
+      },
     });
-    return {
-      sessions: sessions.map(({ id, externalId, company, status, startedAt, endedAt, _count }) => ({
-        id,
-        externalId,
-        company: company.name,
-        status,
-        startedAt,
-        endedAt,
-        messages: _count.messages,
-      })),
-    };
+    return { ...session, company: company.name };
   });
 
   server.post("/api/sessions", async (request, reply) => {
@@ -68,6 +74,7 @@ export function registerSessions(server: FastifyInstance): void {
         },
       });
     });
+    schedulers.wake();
     return reply.code(201).header("location", `/api/sessions/${session.id}`).send({ id: session.id });
   });
 }

@@ -53,7 +53,7 @@ describe("files", () => {
     ["reads the environment", /process\.env\b/, ["lib/environment.ts"]],
     [
       "needs a session of the server",
-      /pg_advisory_lock|\bLISTEN\b|\bNOTIFY\b|\bTEMP(ORARY)? TABLE\b|\bSET (?!LOCAL)[a-z_]+ *(=|TO)/,
+      /pg_advisory_lock|\bLISTEN\b|\bNOTIFY\b|\bTEMP(ORARY)? TABLE\b|["'`;]\s*SET (?!LOCAL)[a-z_]+ *(=|TO)/,
       [],
     ],
   ])("only the named one %s", (_what, pattern, files) => {

@@ -34,7 +34,14 @@ export class AppProcess {
   private constructor(folder: string, environment: Record<string, string>) {
     this.#folder = folder;
     this.child = spawn(process.execPath, [path.join(ROOT, "app/dist/server.mjs")], {
-      env: { PATH: process.env.PATH ?? "", POOLKIT_CONFIG_DIR: folder, PORT: "0", ...environment },
+      env: {
+        PATH: process.env.PATH ?? "",
+        POOLKIT_CONFIG_DIR: folder,
+        PORT: "0",
+        // Tests that look at the pool see their own requests only; those of processing turn it on.
+        PROCESSING_CONCURRENCY: "0",
+        ...environment,
+      },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.exited = once(this.child, "exit").then(([code]) => code as number | null);

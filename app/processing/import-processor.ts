@@ -1,0 +1,202 @@
+import { createHash } from "node:crypto";
+import type { Readable } from "node:stream";
+import {
+  addSessions,
+  beginImport,
+  endImport,
+  failAbandonedImports,
+  type ImportReport,
+  readImport,
+  renewImport,
+} from "./import-store.ts";
+import { SessionFile, SessionFileError } from "./session-file.ts";
+import type { SessionRow } from "./session-row.ts";
+
+/** A file on its way in. */
+export interface ImportRequest {
+  /** Name of the company whose sessions these are; made where it is new. */
+  readonly company: string;
+  readonly fileName: string;
+  /** The bytes of the file. Read piece by piece, never faster than the database takes the rows; not destroyed. */
+  readonly source: Readable;
+  /** Rows, good and bad, that one file may have. @default 10,000,000 */
+  readonly maxRows?: number;
+  /** After so many seconds without a sign of life another process declares the import dead. @default 30 */
+  readonly leaseSeconds?: number;
+}
+
+/** How an import ended, and whose doing a failure is. */
+export type ImportOutcome =
+  | { readonly kind: "completed"; readonly report: ImportReport }
+  /** The file cannot be taken as it is. */
+  | { readonly kind: "refused"; readonly code: SessionFileError["code"]; readonly report: ImportReport }
+  /** The sender went away, the process stops, or somebody took it for dead. */
+  | { readonly kind: "interrupted"; readonly report: ImportReport };
+
+/** Rows of one statement: larger ones gain little and hold locks for longer. */
+const BATCH_ROWS = 2000;
+/** Characters of one statement, where transcripts are long. */
+const BATCH_CHARACTERS = 2 * 1024 * 1024;
+const DEFAULT_MAX_ROWS = 10_000_000;
+const DEFAULT_LEASE_SECONDS = 30;
+
+const STOPPED = "the application stopped; send the file again, what is here is not added twice";
+const ABORTED = "the upload ended before the file did; send the file again, what is here is not added twice";
+const TAKEN = "this process gave no sign of life for a whole lease and was taken for dead";
+
+/** The import ends early, and that is nobody's mistake in the file. */
+class Interruption extends Error {}
+
+const running = new Set<AbortController>();
+
+/** Reads files of sessions into the database. */
+export const importProcessor = {
+  /** Imports under way in this process. */
+  get running(): number {
+    return running.size;
+  },
+
+  /**
+   * Reads one file to its end. Rows that were good stay whatever happens later; each is there once, however often the
+   * file is sent. Resolves with how the import ended, which is also in the database by then; rejects when the
+   * database cannot be used.
+   */
+  async run(request: ImportRequest): Promise<ImportOutcome> {
+    const { company, fileName, source } = request;
+    const { maxRows = DEFAULT_MAX_ROWS, leaseSeconds = DEFAULT_LEASE_SECONDS } = request;
+    const id = await beginImport(company, fileName, leaseSeconds);
+    const stop = new AbortController();
+    running.add(stop);
+    const file = new SessionFile(maxRows);
+    const renewal = setInterval(
+      // A renewal that fails is not the end: the next batch shows whether the database is there.
+      () => void renewImport(id, file.rejected, leaseSeconds).catch(() => {}),
+      (leaseSeconds * 1000) / 3,
+    );
+    try {
+      const read = await readInto(file, source, new BatchWriter(id, leaseSeconds), stop.signal);
+      await endImport(id, {
+        status: read.problem === null ? "COMPLETED" : "FAILED",
+        error: read.problem?.message ?? null,
+        sha256: read.sha256,
+        rejected: file.rejected,
+        rejections: file.rejections,
+      });
+      const report = await readImport(id);
+      if (read.problem === null) return { kind: "completed", report };
+      if (read.problem instanceof Interruption) return { kind: "interrupted", report };
+      return { kind: "refused", code: read.problem.code, report };
+    } finally {
+      clearInterval(renewal);
+      running.delete(stop);
+    }
+  },
+
+  /** Ends all imports of this process as interrupted; each still writes down what it has read. */
+  stop(): void {
+    for (const stop of running) stop.abort();
+  },
+
+  failAbandoned: failAbandonedImports,
+};
+
+interface ReadResult {
+  /** Why reading ended before the file did; null when it was read to its end. */
+  readonly problem: SessionFileError | Interruption | null;
+  readonly sha256: string | null;
+}
+
+/** Reads `source` to its end or to what ends it early. All good rows up to there are written when this resolves. */
+async function readInto(
+  file: SessionFile,
+  source: Readable,
+  writer: BatchWriter,
+  signal: AbortSignal,
+): Promise<ReadResult> {
+  const hash = createHash("sha256");
+  let problem: ReadResult["problem"] = null;
+  try {
+    for await (const piece of pieces(source, signal)) {
+      hash.update(piece);
+      await file.write(piece).finally(() => writer.add(file.takeRows()));
+      await writer.writeFull();
+    }
+    await file.end().finally(() => writer.add(file.takeRows()));
+  } catch (error) {
+    if (!(error instanceof SessionFileError || error instanceof Interruption)) throw error;
+    problem = error;
+  }
+  await writer.writeAll();
+  if (writer.isTaken) problem ??= new Interruption(TAKEN);
+  return { problem, sha256: problem === null ? hash.digest("hex") : null };
+}
+
+/** The pieces of `source`. Ends with an Interruption when it breaks off or `signal` comes. */
+async function* pieces(source: Readable, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const { promise: stopped, reject } = Promise.withResolvers<never>();
+  stopped.catch(() => {}); // nobody waits for it between two pieces
+  signal.addEventListener("abort", () => reject(new Interruption(STOPPED)), { once: true });
+  if (signal.aborted) throw new Interruption(STOPPED);
+  // Not destroyed at an early end: whoever sends the file still has to get the answer.
+  const iterator: AsyncIterator<Uint8Array | string> = source.iterator({ destroyOnReturn: false });
+  for (;;) {
+    const next = await Promise.race([iterator.next(), stopped]).catch((error: unknown) => {
+      throw error instanceof Interruption ? error : new Interruption(ABORTED);
+    });
+    if (next.done === true) return;
+    yield typeof next.value === "string" ? Buffer.from(next.value) : next.value;
+  }
+}
+
+/** Gathers rows and writes them in batches, one at a time, while the next ones are being read. */
+class BatchWriter {
+  readonly #importId: string;
+  readonly #leaseSeconds: number;
+  #rows: SessionRow[] = [];
+  #characters = 0;
+  #writing: Promise<void> = Promise.resolve();
+  #isTaken = false;
+
+  constructor(importId: string, leaseSeconds: number) {
+    this.#importId = importId;
+    this.#leaseSeconds = leaseSeconds;
+  }
+
+  /** The import was declared dead: nothing can be added any more. */
+  get isTaken(): boolean {
+    return this.#isTaken;
+  }
+
+  add(rows: readonly SessionRow[]): void {
+    for (const row of rows) {
+      this.#rows.push(row);
+      this.#characters += row.external_id.length + (row.transcript?.length ?? 0);
+    }
+  }
+
+  /** Begins to write when enough has gathered, and waits for the batch before: that is what slows the sender down. */
+  async writeFull(): Promise<void> {
+    if (this.#rows.length >= BATCH_ROWS || this.#characters >= BATCH_CHARACTERS) await this.#writeNext();
+    if (this.#isTaken) throw new Interruption(TAKEN);
+  }
+
+  /** Writes what is left and waits for it. */
+  async writeAll(): Promise<void> {
+    if (this.#rows.length > 0) await this.#writeNext();
+    await this.#writing;
+  }
+
+  async #writeNext(): Promise<void> {
+    await this.#writing;
+    const rows = this.#rows;
+    this.#rows = [];
+    this.#characters = 0;
+    this.#writing = this.#write(rows);
+    // Whoever waits next gets the error; without this it would count as unhandled until then.
+    this.#writing.catch(() => {});
+  }
+
+  async #write(rows: readonly SessionRow[]): Promise<void> {
+    this.#isTaken ||= !(await addSessions(this.#importId, rows, this.#leaseSeconds));
+  }
+}

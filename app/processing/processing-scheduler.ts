@@ -1,0 +1,122 @@
+import { randomUUID } from "node:crypto";
+import type { ProcessingSettings } from "../lib/config.ts";
+import { databaseErrorKind } from "../lib/database-errors.ts";
+import { type ClaimedStages, processingStatusManager } from "./processing-status-manager.ts";
+import { moveFor, type StageOutcome } from "./stage-outcome.ts";
+import { workOn } from "./stage-work.ts";
+
+/** Where schedulers tell what happened. */
+export interface SchedulerLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+/** Stages of one claim: enough to make the three round trips cheap, few enough to lose little with a crash. */
+const BATCH_STAGES = 25;
+
+/**
+ * Claims stages and works on them until it is stopped. Any number of schedulers in any number of processes may run on
+ * one database: a stage is worked on by the one that holds its claim, and only that one can end it.
+ */
+export class ProcessingScheduler {
+  readonly #settings: ProcessingSettings;
+  readonly #log: SchedulerLog;
+  #loops: Promise<void>[] = [];
+  #stopping = false;
+  #isFailing = false;
+  #alarm = Promise.withResolvers<void>();
+
+  constructor(settings: ProcessingSettings, log: SchedulerLog) {
+    this.#settings = settings;
+    this.#log = log;
+  }
+
+  start(): void {
+    this.#loops = Array.from({ length: this.#settings.concurrency }, () => this.#loop());
+  }
+
+  /** Looks for work now instead of at the next poll. */
+  wake(): void {
+    this.#alarm.resolve();
+    this.#alarm = Promise.withResolvers();
+  }
+
+  /** Claims nothing more; resolves when the batches under way have ended or were handed back. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.wake();
+    await Promise.all(this.#loops);
+  }
+
+  async #loop(): Promise<void> {
+    while (!this.#stopping) {
+      // Taken before looking: a call that comes while the database answers "nothing" is not lost.
+      const alarm = this.#alarm.promise;
+      const worked = await this.#turn().catch((error: unknown) => this.#pause(error));
+      if (!worked && !this.#stopping) await this.#rest(alarm);
+    }
+  }
+
+  /** One batch. False when there was none. */
+  async #turn(): Promise<boolean> {
+    const { leaseSeconds } = this.#settings;
+    const claimed = await processingStatusManager.claim(randomUUID(), BATCH_STAGES, leaseSeconds);
+    if (this.#isFailing) this.#log.info({}, "processing goes on");
+    this.#isFailing = false;
+    if (claimed.claims.length === 0) return false;
+    const outcomes = this.#stopping
+      ? claimed.claims.map((): StageOutcome => ({ event: "handBack" }))
+      : await this.#work(claimed);
+    await this.#end(claimed, outcomes);
+    return true;
+  }
+
+  async #work({ claims }: ClaimedStages): Promise<StageOutcome[]> {
+    const { maxAttempts } = this.#settings;
+    // A claim beyond the last attempt means that every attempt ended without a word: the stage may be what kills us.
+    const isDoomed = (attempts: number) => attempts > maxAttempts;
+    const outcomes = await workOn(claims.filter(({ attempts }) => !isDoomed(attempts)));
+    return claims.map(({ attempts }) =>
+      isDoomed(attempts)
+        ? { event: "fail", error: `given up: ${maxAttempts} attempts ended without a result` }
+        : (outcomes.shift() ?? { event: "handBack" }),
+    );
+  }
+
+  /** Writes the outcomes down: all at once, or one by one when one of them is refused. */
+  async #end({ claimId, claims }: ClaimedStages, outcomes: readonly StageOutcome[]): Promise<void> {
+    const { maxAttempts } = this.#settings;
+    const moves = claims.map((claim, index) =>
+      moveFor(claim, outcomes[index] ?? { event: "handBack" }, maxAttempts),
+    );
+    try {
+      const moved = await processingStatusManager.move(claimId, moves);
+      if (moved < claims.length) {
+        this.#log.warn({ stages: claims.length - moved }, "stages were taken over before their work ended");
+      }
+    } catch (error) {
+      if (databaseErrorKind(error) === "unavailable") throw error;
+      for (const [index, claim] of claims.entries()) {
+        const move = moves[index];
+        if (move === undefined) continue;
+        await processingStatusManager.move(claimId, [move]).catch(async (refusal: unknown) => {
+          const retry: StageOutcome = { event: "retry", error: `not stored: ${String(refusal).slice(-300)}` };
+          await processingStatusManager.move(claimId, [moveFor(claim, retry, maxAttempts)]);
+        });
+      }
+    }
+  }
+
+  /** After an error nothing is known of the claim: it stands until its lease ends. Says so once, not at every poll. */
+  #pause(error: unknown): false {
+    if (!this.#isFailing) this.#log.warn({ err: error }, "processing pauses until the database answers");
+    this.#isFailing = true;
+    return false;
+  }
+
+  async #rest(alarm: Promise<void>): Promise<void> {
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, this.#settings.pollSeconds * 1000 * (0.5 + Math.random()));
+    await Promise.race([over, alarm]).finally(() => clearTimeout(timer));
+  }
+}

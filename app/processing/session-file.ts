@@ -1,0 +1,177 @@
+import { type CsvError, type Parser, parse } from "csv-parse";
+import { LineCounter } from "./line-counter.ts";
+import { checkRow, headerProblem, type SessionRow } from "./session-row.ts";
+
+/** Why a file as a whole cannot be taken (further). */
+export class SessionFileError extends Error {
+  readonly code: "invalid_header" | "empty_file" | "row_too_large" | "unclosed_quote" | "too_many_rows";
+
+  constructor(code: SessionFileError["code"], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** A row that was not taken. */
+export interface Rejection {
+  /** Line of the file, from 1, on which the row begins; with a misplaced quote, that of the field. */
+  readonly line: number;
+  readonly reason: string;
+}
+
+/** Longest row in bytes. What is longer is in all likelihood a quote that is never closed. */
+const MAX_ROW_BYTES = 4 * 1024 * 1024;
+/** How many rejections an import names; all of them are counted. */
+export const MAX_REJECTIONS = 200;
+
+/** What the parser's own complaints mean for people. */
+const REASONS: Partial<Record<CsvError["code"], string>> = {
+  CSV_INVALID_CLOSING_QUOTE: 'a quote inside a quoted field must be doubled ("")',
+  INVALID_OPENING_QUOTE: "a field that contains a quote must be quoted as a whole",
+};
+
+/**
+ * Reads a CSV file (RFC 4180: commas, double quotes, LF or CRLF, optional BOM) of sessions piece by piece. Good rows
+ * wait in `takeRows()`, bad ones are counted and the first ones named. Memory is bounded by one piece and one row.
+ */
+export class SessionFile {
+  readonly #parser: Parser;
+  readonly #lines = new LineCounter();
+  readonly #maxRows: number;
+  #header: readonly string[] | null = null;
+  #rows: SessionRow[] = [];
+  #accepted = 0;
+  #rejected = 0;
+  readonly #rejections: Rejection[] = [];
+  #lastRejectedLine = 0;
+  /** Blank lines up to the row that was looked at last. */
+  #blankLines = 0;
+
+  /** More than `maxRows` rows, good and bad, end the file with too_many_rows. */
+  constructor(maxRows: number) {
+    this.#maxRows = maxRows;
+    this.#parser = parse({
+      bom: true,
+      record_delimiter: ["\r\n", "\n"],
+      skip_empty_lines: true,
+      max_record_size: MAX_ROW_BYTES,
+      skip_records_with_error: true,
+      on_record: (fields: string[], { bytes, empty_lines }) => {
+        this.#blankLines = empty_lines;
+        return this.#take(fields, bytes);
+      },
+      on_skip: (error) => {
+        if (error !== undefined) this.#skip(error);
+        this.#blankLines = this.#parser.info.empty_lines;
+        return undefined;
+      },
+    });
+    // An error also reaches whoever waits for the write that caused it.
+    this.#parser.on("error", () => {});
+  }
+
+  get rejected(): number {
+    return this.#rejected;
+  }
+
+  /** The first rejections, at most MAX_REJECTIONS. */
+  get rejections(): readonly Rejection[] {
+    return this.#rejections;
+  }
+
+  /** The good rows since the last call. */
+  takeRows(): SessionRow[] {
+    const rows = this.#rows;
+    this.#rows = [];
+    return rows;
+  }
+
+  /** Reads one more piece. Rejects with SessionFileError when nothing behind it can be read; the rows before stay. */
+  async write(piece: Uint8Array): Promise<void> {
+    this.#lines.add(piece, this.#parser.info.bytes);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#parser.write(piece, (error) => (error ? reject(error) : resolve()));
+    await promise;
+  }
+
+  /** Says that the file is at its end. Rejects like `write`. */
+  async end(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#parser.once("end", resolve).once("error", reject).resume().end();
+    await promise;
+    if (this.#header === null) {
+      throw new SessionFileError("empty_file", "the file is empty; its first line must name the columns");
+    }
+  }
+
+  /** Called by the parser for each row; returns nothing, so that rows do not pile up in its own buffer. */
+  #take(fields: string[], endOffset: number): null {
+    if (this.#header === null) {
+      const header = fields.map((field) => field.trim());
+      const problem = headerProblem(header);
+      if (problem !== null) throw new SessionFileError("invalid_header", problem);
+      this.#header = header;
+      return null;
+    }
+    const checked = checkRow(
+      Object.fromEntries(this.#header.map((column, index) => [column, fields[index] ?? ""])),
+    );
+    if ("reason" in checked) this.#reject(this.#beginOf(fields, endOffset), checked.reason);
+    else {
+      this.#rows.push(checked.row);
+      this.#accepted += 1;
+    }
+    this.#checkCount();
+    return null;
+  }
+
+  /** Called by the parser for what is no row of the file's shape. Throwing ends the file. */
+  #skip(error: CsvError): void {
+    const offset = Number(error.bytes);
+    if (error.code === "CSV_MAX_RECORD_SIZE") {
+      throw new SessionFileError(
+        "row_too_large",
+        `the row around line ${this.#lines.lineAt(offset)} is longer than ${MAX_ROW_BYTES} bytes; is a quote never closed?`,
+      );
+    }
+    if (error.code === "CSV_QUOTE_NOT_CLOSED") {
+      throw new SessionFileError(
+        "unclosed_quote",
+        `the file ends inside a quoted field that begins on line ${this.#lines.lineAt(offset)}; was it cut off?`,
+      );
+    }
+    const { record } = error;
+    if (Array.isArray(record)) {
+      const expected = this.#header?.length ?? 0;
+      this.#reject(
+        this.#beginOf(record, offset),
+        `has ${record.length} fields; the first line names ${expected}`,
+      );
+    } else {
+      // `offset` is where the field begins, but for the first one of a row it is where the row before ended.
+      const blankLines = error.index === 0 ? this.#parser.info.empty_lines - this.#blankLines : 0;
+      this.#reject(this.#lines.lineAt(offset) + blankLines, REASONS[error.code] ?? error.message);
+    }
+    this.#checkCount();
+  }
+
+  /** The line on which a row begins that ends before `endOffset`: its last line, less the line ends in its fields. */
+  #beginOf(fields: readonly unknown[], endOffset: number): number {
+    const within = fields.reduce<number>((sum, field) => sum + String(field).split("\n").length - 1, 0);
+    return this.#lines.lineAt(endOffset - 1) - within;
+  }
+
+  /** Counts one row, also when the parser has several complaints about it. */
+  #reject(line: number, reason: string): void {
+    if (line === this.#lastRejectedLine) return;
+    this.#lastRejectedLine = line;
+    this.#rejected += 1;
+    if (this.#rejections.length < MAX_REJECTIONS) this.#rejections.push({ line, reason });
+  }
+
+  #checkCount(): void {
+    if (this.#accepted + this.#rejected > this.#maxRows) {
+      throw new SessionFileError("too_many_rows", `the file has more than ${this.#maxRows} rows; split it`);
+    }
+  }
+}
