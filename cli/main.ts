@@ -1,4 +1,5 @@
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { budget, budgetObserved } from "./commands/budget.ts";
 import { down } from "./commands/down.ts";
 import { health } from "./commands/health.ts";
 import { status } from "./commands/status.ts";
@@ -52,6 +53,37 @@ program
   .action(async (options: { stack: string; json?: true }) => {
     process.exitCode = await status(options.stack, options.json === true);
   });
+
+program
+  .command("budget")
+  .description(
+    "the account of the stack's configuration, deployed or not: who uses what of each limit; exits 0 when it fits, 1 with advice, 2 when it is refused",
+  )
+  .addOption(stack())
+  .addOption(json())
+  .addOption(
+    new Option(
+      "--observe <time>",
+      "watch the deployed stack for so long (30s, 5m) and judge its pool",
+    ).argParser(observationSeconds),
+  )
+  .action(async (options: { stack: string; json?: true; observe?: number }) => {
+    const isJson = options.json === true;
+    process.exitCode =
+      options.observe === undefined
+        ? await budget(options.stack, isJson)
+        : await budgetObserved(options.stack, options.observe, isJson);
+  });
+
+/** `30s` or `5m` in seconds: from 1 s to 1 h. */
+function observationSeconds(text: string): number {
+  const [, amount, unit] = /^(\d{1,4})(s|m)$/.exec(text) ?? [];
+  const seconds = Number(amount) * (unit === "m" ? 60 : 1);
+  if (!(seconds >= 1 && seconds <= 3600)) {
+    throw new InvalidArgumentError("allowed: 1s to 3600s, or minutes such as 5m");
+  }
+  return seconds;
+}
 
 try {
   await program.parseAsync();

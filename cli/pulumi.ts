@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { UserError } from "./user-error.ts";
 
 /** The project is the folder above this one: the command works from anywhere. */
-const projectDirectory = join(import.meta.dirname, "..");
+export const projectDirectory = join(import.meta.dirname, "..");
 
 export interface Captured {
   readonly code: number;

@@ -18,14 +18,25 @@ const stackOutputs = z.object({
 
 export type StackOutputs = z.infer<typeof stackOutputs>;
 
+const monitorUrls = z.object({ consoleUrl: z.string(), monitorUrl: z.string() });
+
 /** Reads the stack's outputs, the secret health token included. Throws a UserError when it was never deployed. */
-export async function readOutputs(stack: string): Promise<StackOutputs> {
+export function readOutputs(stack: string): Promise<StackOutputs> {
+  return outputsOf(stack, stackOutputs);
+}
+
+/** The monitoring role's URLs of PgBouncer's console and of Postgres; secrets, never printed. */
+export function readMonitorUrls(stack: string): Promise<z.infer<typeof monitorUrls>> {
+  return outputsOf(stack, monitorUrls);
+}
+
+async function outputsOf<T>(stack: string, shape: z.ZodType<T>): Promise<T> {
   const args = ["stack", "output", "--json", "--show-secrets", "--stack", stack];
   const { code, stdout, stderr } = await capturePulumi(args);
   if (code !== 0) {
     throw new UserError(pulumiMessage(stderr));
   }
-  const parsed = stackOutputs.safeParse(JSON.parse(stdout));
+  const parsed = shape.safeParse(JSON.parse(stdout));
   if (!parsed.success) {
     throw new UserError(`stack "${stack}" is not deployed, or not to its end; run: poolkit up -s ${stack}`);
   }

@@ -81,6 +81,12 @@ export const pgbouncerHost = loopback.host;
 export const pgbouncerPort = ports.pgbouncer;
 export const databaseUrl = postgresUrl(logins.app, { ...loopback, port: ports.pgbouncer });
 export const directDatabaseUrl = postgresUrl(logins.owner, { ...loopback, port: ports.postgres });
+export const monitorUrl = postgresUrl(logins.monitor, { ...loopback, port: ports.postgres });
+export const consoleUrl = postgresUrl(logins.monitor, {
+  ...loopback,
+  database: "pgbouncer",
+  port: ports.pgbouncer,
+});
 export const poolLimits = config.poolLimits;
 export const budget = budgetOutput(config.budget);
 export const readme = pulumi.output(readFileSync("Pulumi.README.md", "utf8"));

@@ -50,7 +50,7 @@ export function applicationClients(path: ConnectionPath): Term[] {
   const others = path.option("otherClients").value;
   return [
     {
-      what: `application: ${replicas * surge} replicas at a roll-out x ${poolsPerReplica} pools at a live change x connectionLimit ${limit}`,
+      what: `application: replicas ${replicas * surge} x pools at a live change ${poolsPerReplica} x connectionLimit ${limit}`,
       value: replicas * surge * poolsPerReplica * limit,
     },
     { what: "health probes and trial login", value: replicas * surge * probeClients },

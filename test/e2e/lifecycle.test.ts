@@ -122,10 +122,12 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
     expect(Object.keys(outputs).sort()).toEqual([
       "apiToken",
       "budget",
+      "consoleUrl",
       "databaseUrl",
       "directDatabaseUrl",
       "healthToken",
       "healthUrl",
+      "monitorUrl",
       "pgbouncerHost",
       "pgbouncerPort",
       "poolLimits",
@@ -139,6 +141,8 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
       directDatabaseUrl: "[secret]",
       healthToken: "[secret]",
       apiToken: "[secret]",
+      consoleUrl: "[secret]",
+      monitorUrl: "[secret]",
     });
   });
 

@@ -1,0 +1,41 @@
+import { budgetOf, budgetOutput } from "../../infra/budget/budget.ts";
+import { holds } from "../../infra/budget/check.ts";
+import { adviseOn } from "../../infra/budget/observation.ts";
+import { roles } from "../../infra/names.ts";
+import { problemRow } from "../../infra/problem-text.ts";
+import { adviceText, budgetText } from "../budget-text.ts";
+import { observe } from "../observe.ts";
+import { sizingInput } from "../sizing-input.ts";
+import { readMonitorUrls } from "../stack.ts";
+
+/**
+ * `poolkit budget`: the account of a stack's configuration, deployed or not. 0 = fits, 1 = fits with advice, 2 = refused.
+ */
+export async function budget(stack: string, json: boolean): Promise<number> {
+  const { input, problems: unreadable } = await sizingInput(stack);
+  const { budget: account, problems: invalid } = budgetOf(input);
+  const problems = [...unreadable, ...invalid];
+  if (json) {
+    const checks = account.checks.map((check) => ({ ...check, knobs: undefined, holds: holds(check) }));
+    const { advice } = budgetOutput(account);
+    const all = [...problems, ...account.problems];
+    process.stdout.write(
+      `${JSON.stringify({ stack, preset: input.presetName, problems: all, advice, checks })}\n`,
+    );
+  } else {
+    process.stdout.write(`${budgetText(stack, input.presetName, account)}\n`);
+    for (const problem of problems) process.stdout.write(`${problemRow(problem)}\n`);
+  }
+  if (problems.length + account.problems.length > 0) return 2;
+  return account.advice.length > 0 ? 1 : 0;
+}
+
+/** `poolkit budget --observe`: what the load says about the pool of a deployed stack. 0 = right or idle, 1 = it does not fit. */
+export async function budgetObserved(stack: string, seconds: number, json: boolean): Promise<number> {
+  const [{ input }, urls] = await Promise.all([sizingInput(stack), readMonitorUrls(stack)]);
+  const { sizing } = budgetOf(input);
+  const viewpoint = { ...urls, database: input.databaseName, user: roles.app };
+  const advice = adviseOn(await observe(viewpoint, seconds, sizing.options.databaseCores));
+  process.stdout.write(json ? `${JSON.stringify({ stack, ...advice })}\n` : `${adviceText(advice)}\n`);
+  return advice.verdict === "right" || advice.verdict === "idle" ? 0 : 1;
+}

@@ -1,0 +1,47 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { z } from "zod";
+import { readSizingInput, type SizingInput } from "../infra/sizing.ts";
+import type { Problem } from "../pgbouncer/values.ts";
+import { capturePulumi, projectDirectory } from "./pulumi.ts";
+import { UserError } from "./user-error.ts";
+
+type Raw = ReadonlyMap<string, string>;
+
+const shownConfig = z.record(z.string(), z.looseObject({ value: z.string().optional() }));
+const stackFile = z.looseObject({ config: z.record(z.string(), z.unknown()).nullish() });
+
+/** What a stack's configuration says about sizes: of any stack, deployed or not, refused or not. No secret is read. */
+export async function sizingInput(
+  stack: string,
+): Promise<{ readonly input: SizingInput; readonly problems: readonly Problem[] }> {
+  const { code, stdout, stderr } = await capturePulumi(["config", "--json", "--stack", stack]);
+  const raw = code === 0 ? fromPulumi(stdout) : fromFile(stack, stderr);
+  return readSizingInput((key) => raw.get(`poolkit:${key}`), stack.split("/").at(-1) ?? stack);
+}
+
+function fromPulumi(json: string): Raw {
+  const entries = Object.entries(shownConfig.parse(JSON.parse(json)));
+  return new Map(entries.flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value]])));
+}
+
+/** A stack that was never made has its file in git at most. */
+function fromFile(stack: string, stderr: string): Raw {
+  if (!stderr.includes("no stack named")) {
+    throw new UserError(stderr.trim().replace(/^error: /, ""));
+  }
+  const file = join(projectDirectory, `Pulumi.${stack}.yaml`);
+  try {
+    const { config } = stackFile.parse(parse(readFileSync(file, "utf8")));
+    const text = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
+    return new Map(Object.entries(config ?? {}).map(([key, value]) => [key, text(value)]));
+  } catch (error) {
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    throw new UserError(
+      isMissing
+        ? `there is no stack "${stack}" and no Pulumi.${stack}.yaml; make it: pulumi stack init ${stack}`
+        : `Pulumi.${stack}.yaml cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
