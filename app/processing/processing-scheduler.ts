@@ -11,6 +11,9 @@ export interface SchedulerLog {
   warn(fields: object, message: string): void;
 }
 
+/** What people who ask for a session read; the log has the database's own words. */
+const NOT_STORED = "the result could not be stored";
+
 /** Stages of one claim: enough to make the three round trips cheap, few enough to lose little with a crash. */
 const BATCH_STAGES = 25;
 
@@ -100,7 +103,8 @@ export class ProcessingScheduler {
         const move = moves[index];
         if (move === undefined) continue;
         await processingStatusManager.move(claimId, [move]).catch(async (refusal: unknown) => {
-          const retry: StageOutcome = { event: "retry", error: `not stored: ${String(refusal).slice(-300)}` };
+          this.#log.warn({ err: refusal, session: claim.sessionId, stage: claim.stage }, NOT_STORED);
+          const retry: StageOutcome = { event: "retry", error: NOT_STORED };
           await processingStatusManager.move(claimId, [moveFor(claim, retry, maxAttempts)]);
         });
       }

@@ -22,6 +22,12 @@ export const API_TOKEN = "canary-api-token-0123456789abcdef0123456789abcdef";
 /** The token that opens `path`. */
 const tokenFor = (path: string) => (path.startsWith("/api/admin/") ? HEALTH_TOKEN : API_TOKEN);
 
+let isBuilt = false;
+function build(): void {
+  if (!isBuilt) execFileSync(process.execPath, [path.join(ROOT, "app/build.mjs")], { stdio: "inherit" });
+  isBuilt = true;
+}
+
 /** The bundled application as a process of its own, configured as in its container. */
 export class AppProcess {
   readonly child: ChildProcess;
@@ -49,9 +55,9 @@ export class AppProcess {
       createInterface(this.child.stderr).on("line", (line) => this.errors.push(line));
   }
 
-  /** Builds the bundle if it is old, starts it and waits until it listens, or until it has ended by itself. */
+  /** Builds the bundle if it is old (once in a test run), starts it and waits until it listens, or until it has ended by itself. */
   static async start(files: AppFiles, environment: Record<string, string> = {}): Promise<AppProcess> {
-    execFileSync(process.execPath, [path.join(ROOT, "app/build.mjs")], { stdio: "inherit" });
+    build();
     const folder = mkdtempSync(path.join(tmpdir(), "poolkit-app-"));
     writeFiles(folder, files);
     const app = new AppProcess(folder, environment);
