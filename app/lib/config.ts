@@ -16,6 +16,10 @@ export interface DatabaseSettings {
   readonly maxLifetimeSeconds: number;
   readonly transactionMaxWaitSeconds: number;
   readonly transactionTimeoutSeconds: number;
+  /** Enhanced mode reports a connection that is kept longer than this. */
+  readonly leakThresholdSeconds: number;
+  /** For how long failed work is repeated, where that is safe; 0 means never. */
+  readonly retryBudgetSeconds: number;
 }
 
 /** How stages are worked on in this process (app/processing). */
@@ -103,6 +107,8 @@ export function loadConfig(
     maxLifetimeSeconds: number("DATABASE_MAX_LIFETIME"),
     transactionMaxWaitSeconds: number("DATABASE_TRANSACTION_MAX_WAIT"),
     transactionTimeoutSeconds: number("DATABASE_TRANSACTION_TIMEOUT"),
+    leakThresholdSeconds: number("DATABASE_LEAK_THRESHOLD"),
+    retryBudgetSeconds: number("DATABASE_RETRY_BUDGET"),
   };
   const config: Config = {
     host: String(effective.HOST.value),

@@ -1,7 +1,13 @@
 import { PrismaPg } from "@prisma/adapter-pg";
 import type { SqlDriverAdapter } from "@prisma/driver-adapter-utils";
-import pg from "pg";
+import type pg from "pg";
 import type { DatabaseSettings } from "./config.ts";
+import {
+  type LeakListener,
+  MeasuredPool,
+  type PoolMeasurements,
+  type PoolMeasures,
+} from "./measured-pool.ts";
 
 /** Counters of a pool, under node-postgres' own names. */
 export interface PoolCounts {
@@ -16,12 +22,21 @@ export interface OpenPool {
   readonly adapter: SqlDriverAdapter;
   /** Null where nobody can know: in standard mode Prisma's adapter keeps the pool to itself. */
   counts(): PoolCounts | null;
+  /** Null for the same reason. */
+  measurements(): PoolMeasurements | null;
   /** Closes idle connections now and the others as they are returned. New work must have stopped before. */
   close(): Promise<void>;
 }
 
-/** Told about connections that break while they lie idle; the pool has already dropped them. */
-export type IdleErrorListener = (error: Error) => void;
+/** Where a pool tells what happens to it. */
+export interface PoolObserver {
+  /** A connection broke while it lay idle; the pool has already dropped it. */
+  readonly onIdleError: (error: Error) => void;
+  /** Enhanced mode only. */
+  readonly onLeak: LeakListener;
+  /** Counted up in enhanced mode only. */
+  readonly measures: PoolMeasures;
+}
 
 /** Shown in pg_stat_activity and SHOW CLIENTS, so that people can tell the pool from health probes. */
 export const POOL_APPLICATION_NAME = "poolkit-app";
@@ -42,28 +57,39 @@ function poolConfig(settings: DatabaseSettings): pg.PoolConfig {
 }
 
 /** Opens a pool in the mode that the settings name. Opens no connection yet: that happens with the first query. */
-export function openPool(settings: DatabaseSettings, onIdleError: IdleErrorListener): Promise<OpenPool> {
-  return settings.mode === "enhanced"
-    ? openEnhanced(settings, onIdleError)
-    : openStandard(settings, onIdleError);
+export function openPool(settings: DatabaseSettings, observer: PoolObserver): Promise<OpenPool> {
+  return settings.mode === "enhanced" ? openEnhanced(settings, observer) : openStandard(settings, observer);
 }
 
 /** Standard mode: the adapter makes, owns and ends the pool; its counters are out of reach. */
-async function openStandard(settings: DatabaseSettings, onIdleError: IdleErrorListener): Promise<OpenPool> {
-  const factory = new PrismaPg(poolConfig(settings), { schema: settings.schema, onPoolError: onIdleError });
-  const adapter = await factory.connect();
-  return { settings, adapter, counts: () => null, close: () => adapter.dispose() };
+async function openStandard(settings: DatabaseSettings, observer: PoolObserver): Promise<OpenPool> {
+  const options = { schema: settings.schema, onPoolError: observer.onIdleError };
+  const adapter = await new PrismaPg(poolConfig(settings), options).connect();
+  return {
+    settings,
+    adapter,
+    counts: () => null,
+    measurements: () => null,
+    close: () => adapter.dispose(),
+  };
 }
 
 /** Enhanced mode: our own pg.Pool, passed in as the pool itself (`{ pool }` would be taken for an empty config). */
-async function openEnhanced(settings: DatabaseSettings, onIdleError: IdleErrorListener): Promise<OpenPool> {
-  const pool = new pg.Pool({
-    ...poolConfig(settings),
-    keepAlive: true,
-    keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MILLIS,
-  });
+async function openEnhanced(settings: DatabaseSettings, observer: PoolObserver): Promise<OpenPool> {
+  const pool = new MeasuredPool(
+    {
+      ...poolConfig(settings),
+      keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MILLIS,
+    },
+    {
+      measures: observer.measures,
+      leakThresholdSeconds: settings.leakThresholdSeconds,
+      onLeak: observer.onLeak,
+    },
+  );
   // Without a listener a broken idle connection ends the process.
-  pool.on("error", onIdleError);
+  pool.on("error", observer.onIdleError);
   const adapter = await new PrismaPg(pool, { schema: settings.schema }).connect();
   return {
     settings,
@@ -73,6 +99,7 @@ async function openEnhanced(settings: DatabaseSettings, onIdleError: IdleErrorLi
       idleCount: pool.idleCount,
       waitingCount: pool.waitingCount,
     }),
+    measurements: () => pool.measurements(),
     async close() {
       await adapter.dispose();
       await pool.end();

@@ -74,9 +74,18 @@ function applicationPool(pool: PoolState) {
     limit: pool.limit,
     runningCount: pool.running,
     drainingPools: pool.drainingPools,
+    circuit: pool.circuit,
+    counters: pool.counters,
   };
-  if (pool.counts !== null) return { ...work, ...pool.counts };
-  return { ...work, totalCount: null, idleCount: null, waitingCount: null, reason: STANDARD_MODE_REASON };
+  if (pool.counts !== null) return { ...work, ...pool.counts, measurements: pool.measurements };
+  return {
+    ...work,
+    totalCount: null,
+    idleCount: null,
+    waitingCount: null,
+    measurements: null,
+    reason: STANDARD_MODE_REASON,
+  };
 }
 
 /** Why a section is empty, in words that name no host and no user. */

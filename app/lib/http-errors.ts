@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { ZodError } from "zod";
-import { type DatabaseErrorKind, databaseErrorKind } from "./database-errors.ts";
+import { classifyFailure, type FailureKind } from "./database-failure.ts";
 
 /** Every error answer: a code for programs, a sentence for people, and what is wrong with each field where it applies. */
 export interface ErrorBody {
@@ -21,16 +21,23 @@ const answer = (status: number, code: string, message: string): ErrorAnswer => (
   body: { error: { code, message } },
 });
 
-const DATABASE_ANSWERS: Readonly<Record<DatabaseErrorKind, ErrorAnswer>> = {
-  unavailable: answer(503, "database_unavailable", "The database is not available at the moment; try again."),
+const UNAVAILABLE = answer(
+  503,
+  "database_unavailable",
+  "The database is not available at the moment; try again.",
+);
+const INTERNAL = answer(
+  500,
+  "internal_error",
+  "The request failed; the log has the reason under this request's id.",
+);
+/** Failures that are about the request; every other one of the database is answered with 503. */
+const DATABASE_ANSWERS: Partial<Readonly<Record<FailureKind, ErrorAnswer>>> = {
   conflict: answer(409, "conflict", "A record with this name exists already."),
   missing_reference: answer(422, "missing_reference", "The request names a record that does not exist."),
   not_found: answer(404, "not_found", "There is no such record."),
-  unknown: answer(
-    500,
-    "internal_error",
-    "The request failed; the log has the reason under this request's id.",
-  ),
+  missing_table: INTERNAL,
+  forbidden: INTERNAL,
 };
 
 /** The one answer for a missing, malformed and wrong token, so that nobody learns which it was. */
@@ -60,11 +67,11 @@ export function errorAnswer(error: unknown): ErrorAnswer {
     };
   }
   if (error instanceof Refusal) return answer(error.status, error.code, error.message);
-  const kind = databaseErrorKind(error);
-  if (kind !== "unknown") return DATABASE_ANSWERS[kind];
+  const kind = classifyFailure(error);
+  if (kind !== "other") return DATABASE_ANSWERS[kind] ?? UNAVAILABLE;
   // Fastify's own refusals (body too large, no JSON, …) carry a client status and a message made for clients.
   if (isClientError(error)) return answer(error.statusCode, "invalid_request", error.message);
-  return DATABASE_ANSWERS.unknown;
+  return INTERNAL;
 }
 
 function isClientError(error: unknown): error is Error & { statusCode: number } {

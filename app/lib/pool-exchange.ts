@@ -7,10 +7,17 @@ import type {
   SqlResultSet,
   Transaction,
 } from "@prisma/driver-adapter-utils";
+import { Circuit, type CircuitStateName } from "./circuit.ts";
 import type { DatabaseSettings } from "./config.ts";
-import { type IdleErrorListener, type OpenPool, openPool, type PoolCounts } from "./database-pool.ts";
+import { openPool, type PoolCounts } from "./database-pool.ts";
 import { LeasedTransaction } from "./leased-transaction.ts";
+import { type PoolMeasurements, PoolMeasures } from "./measured-pool.ts";
 import { CUT_OFF_MESSAGE, PoolLease } from "./pool-lease.ts";
+import { isReachable } from "./probe-connection.ts";
+import { isRead } from "./read-only-sql.ts";
+import { type Repeatable, RetryCounts, repeatAfter } from "./retry.ts";
+import { RetryClock } from "./retry-clock.ts";
+import { currentWork } from "./work-context.ts";
 
 /** What health and stop may know about the pool in use. */
 export interface PoolState {
@@ -25,6 +32,25 @@ export interface PoolState {
   readonly lastAcquireTimeoutMsAgo: number | null;
   /** Former pools whose last work has not ended yet. */
   readonly drainingPools: number;
+  /** What the pool itself measures; null in standard mode, where nobody can know. */
+  readonly measurements: PoolMeasurements | null;
+  /** Known in both modes, counted since the process started. */
+  readonly counters: LayerCounters;
+  readonly circuit: CircuitStateName;
+}
+
+/** What the layer has counted since the process started; a live change does not reset it. */
+export interface LayerCounters {
+  /** Work that gave up waiting for a connection of the pool. */
+  readonly acquireTimeouts: number;
+  /** Connections that broke while they lay idle. */
+  readonly idleErrors: number;
+  /** Repeated attempts by what the attempt before had failed with (see database-failure.ts). */
+  readonly retries: RetryCounts["attempts"];
+  /** Work that could have been repeated safely but had used up its DATABASE_RETRY_BUDGET. */
+  readonly retriesGivenUp: number;
+  /** How often the circuit breaker has opened. */
+  readonly circuitOpened: number;
 }
 
 /** Where the layer tells what happened; app/server.ts passes the application's logger. */
@@ -33,6 +59,7 @@ export interface PoolLog {
   warn(fields: object, message: string): void;
 }
 
+const NOTHING = () => {};
 const SILENT: PoolLog = { info: () => {}, warn: () => {} };
 
 /**
@@ -51,11 +78,16 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
   #isFinal = false;
   /** Former pools; each resolves with true when its work ended by itself. */
   readonly #draining = new Set<Promise<boolean>>();
-  readonly #openPool: (settings: DatabaseSettings, onIdleError: IdleErrorListener) => Promise<OpenPool>;
+  readonly #measures = new PoolMeasures();
+  readonly #retryCounts = new RetryCounts();
+  readonly #counters = { acquireTimeouts: 0, idleErrors: 0, circuitOpened: 0 };
+  readonly #openPool: typeof openPool;
+  readonly #isReachable: typeof isReachable;
 
-  /** `open` is replaceable for tests only. */
-  constructor(open: typeof openPool = openPool) {
+  /** `open` and `reachable` are replaceable for tests only. */
+  constructor(open: typeof openPool = openPool, reachable: typeof isReachable = isReachable) {
     this.#openPool = open;
+    this.#isReachable = reachable;
   }
 
   logTo(log: PoolLog): void {
@@ -70,12 +102,18 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
 
   /** Opens a pool with `settings` for all new work and closes the former one as soon as its work has ended. */
   async use(settings: DatabaseSettings): Promise<void> {
-    const pool = await this.#openPool(settings, (error) =>
-      this.#log.warn({ reason: error.message }, "an idle database connection broke and was dropped"),
-    );
+    const pool = await this.#openPool(settings, {
+      measures: this.#measures,
+      onIdleError: (error) => {
+        this.#counters.idleErrors += 1;
+        this.#log.warn({ reason: error.message }, "an idle database connection broke and was dropped");
+      },
+      onLeak: (leak) =>
+        this.#log.warn(leak, "a database connection is kept longer than DATABASE_LEAK_THRESHOLD"),
+    });
     const former = this.#lease;
     this.#settings = settings;
-    this.#lease = new PoolLease(pool);
+    this.#lease = new PoolLease(pool, this.#circuitFor(settings));
     if (former !== null) this.#retire(former, drainDeadlineMs(former.pool.settings));
   }
 
@@ -91,7 +129,45 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
       fullForMs: since(lease?.fullSince ?? null) ?? 0,
       lastAcquireTimeoutMsAgo: since(lease?.lastAcquireTimeout ?? null),
       drainingPools: this.#draining.size,
+      measurements: lease?.pool.measurements() ?? null,
+      counters: {
+        ...this.#counters,
+        retries: { ...this.#retryCounts.attempts },
+        retriesGivenUp: this.#retryCounts.gaveUp,
+      },
+      circuit: lease?.circuit.state ?? "closed",
     };
+  }
+
+  /**
+   * Runs `attempt`, and again after a failure for as long as the rule for `what` and the budget of the current work
+   * allow (see mayRepeat). Statements outside of transactions and the begin of a transaction go through it by
+   * themselves; inTransaction uses it for whole transactions.
+   */
+  async withRetry<Result>(what: () => Repeatable, attempt: () => Promise<Result>): Promise<Result> {
+    const startedAt = performance.now();
+    try {
+      return await attempt();
+    } catch (error) {
+      return await repeatAfter(error, {
+        attempt,
+        what,
+        startedAt,
+        budgetMs: this.settings.retryBudgetSeconds * 1000,
+        clock: currentWork()?.clock ?? new RetryClock(),
+        counts: this.#retryCounts,
+      });
+    }
+  }
+
+  #circuitFor({ connectionString }: DatabaseSettings): Circuit {
+    return new Circuit({
+      isReachable: () => this.#isReachable(connectionString),
+      onChange: (circuit) => {
+        if (circuit === "open") this.#counters.circuitOpened += 1;
+        if (circuit !== "half_open") this.#log.warn({ circuit }, "the database's circuit breaker changed");
+      },
+    });
   }
 
   /**
@@ -127,6 +203,7 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
           { stillRunning: lease.running },
           "former database pool not drained in time, closing anyway",
         );
+      lease.circuit.dispose();
       await lease.pool.close();
       return ended;
     };
@@ -159,30 +236,64 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
   }
 
   async queryRaw(query: SqlQuery): Promise<SqlResultSet> {
-    const lease = this.#lease ?? (await this.#current());
-    return await lease.run(() => lease.pool.adapter.queryRaw(query));
+    const kind = () => (isRead(query.sql) ? "read" : "write");
+    return await this.#work(kind, (lease) => lease.pool.adapter.queryRaw(query));
   }
 
   async executeRaw(query: SqlQuery): Promise<number> {
-    const lease = this.#lease ?? (await this.#current());
-    return await lease.run(() => lease.pool.adapter.executeRaw(query));
+    return await this.#work(
+      () => "write",
+      (lease) => lease.pool.adapter.executeRaw(query),
+    );
   }
 
+  /** Never repeated: it is several statements, and nobody knows which of them were done. */
   async executeScript(script: string): Promise<void> {
-    const lease = this.#lease ?? (await this.#current());
-    await lease.run(() => lease.pool.adapter.executeScript(script));
-  }
-
-  async startTransaction(isolationLevel?: IsolationLevel): Promise<Transaction> {
     const lease = this.#lease ?? (await this.#current());
     const leave = lease.enter();
     try {
-      const inner = await lease.answer(lease.pool.adapter.startTransaction(isolationLevel));
-      return new LeasedTransaction(inner, lease, leave);
-    } catch (error) {
-      lease.noteFailure(error);
+      await lease.answer(lease.pool.adapter.executeScript(script));
+    } finally {
       leave();
+    }
+  }
+
+  async startTransaction(isolationLevel?: IsolationLevel): Promise<Transaction> {
+    return await this.#work(
+      () => "begin",
+      async (lease) => {
+        const transaction = await lease.pool.adapter.startTransaction(isolationLevel);
+        return new LeasedTransaction(transaction, lease, lease.enter());
+      },
+    );
+  }
+
+  /**
+   * One piece of work outside of transactions: repeated where that is safe, through the breaker, on the pool of the
+   * moment of each attempt. Here and not in a client extension, because here one call is one statement: it is known
+   * whether it only reads and how far it came, and the client stays the one object that everybody has imported.
+   */
+  async #work<Result>(what: () => Repeatable, call: (lease: PoolLease) => Promise<Result>): Promise<Result> {
+    const first = this.#lease ?? (await this.#current());
+    // Held over all attempts, so that a stop waits for work that pauses between two of them.
+    const leave = first.enter();
+    try {
+      return await first.circuit.run(() => this.withRetry(what, () => this.#attempt(first, call)));
+    } finally {
+      leave();
+    }
+  }
+
+  async #attempt<Result>(first: PoolLease, call: (lease: PoolLease) => Promise<Result>): Promise<Result> {
+    const lease = this.#lease ?? first;
+    const leave = lease === first ? NOTHING : lease.enter();
+    try {
+      return await lease.answer(call(lease));
+    } catch (error) {
+      if (lease.noteFailure(error)) this.#counters.acquireTimeouts += 1;
       throw error;
+    } finally {
+      leave();
     }
   }
 
@@ -198,5 +309,6 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
 
 /** By then every waiter has a connection or has given up, and every transaction has ended or was ended by Prisma. */
 function drainDeadlineMs(settings: DatabaseSettings): number {
-  return (settings.acquireTimeoutSeconds + settings.transactionTimeoutSeconds) * 1000;
+  const { acquireTimeoutSeconds, transactionTimeoutSeconds, retryBudgetSeconds } = settings;
+  return (acquireTimeoutSeconds + transactionTimeoutSeconds + retryBudgetSeconds) * 1000;
 }

@@ -1,9 +1,8 @@
+import type { Circuit } from "./circuit.ts";
+import { classifyFailure } from "./database-failure.ts";
 import type { OpenPool } from "./database-pool.ts";
 
-/** What node-postgres says when no connection became free in time; it carries no code. */
-const ACQUIRE_TIMEOUT_MESSAGE = "timeout exceeded when trying to connect";
-
-/** What work is told that has not ended when the pool must be closed; database-errors.ts knows it. */
+/** What work is told that has not ended when the pool must be closed; database-failure.ts knows it. */
 export const CUT_OFF_MESSAGE = "the database pool was closed before this work had ended";
 
 /**
@@ -12,6 +11,8 @@ export const CUT_OFF_MESSAGE = "the database pool was closed before this work ha
  */
 export class PoolLease {
   readonly pool: OpenPool;
+  /** Guards the way to the database that this pool uses. */
+  readonly circuit: Circuit;
   #running = 0;
   #fullSince: number | null = null;
   #lastAcquireTimeout: number | null = null;
@@ -19,8 +20,9 @@ export class PoolLease {
   /** Rejects the calls that wait for an answer of the database, each its own. */
   readonly #unanswered = new Set<(reason: Error) => void>();
 
-  constructor(pool: OpenPool) {
+  constructor(pool: OpenPool, circuit: Circuit) {
     this.pool = pool;
+    this.circuit = circuit;
   }
 
   /** Statements and transactions under way, those that wait for a connection included. */
@@ -49,19 +51,6 @@ export class PoolLease {
     };
   }
 
-  /** Runs one statement as a piece of work. */
-  async run<Result>(statement: () => Promise<Result>): Promise<Result> {
-    const leave = this.enter();
-    try {
-      return await this.answer(statement());
-    } catch (error) {
-      this.noteFailure(error);
-      throw error;
-    } finally {
-      leave();
-    }
-  }
-
   /** What `call` gives, or the error of `cutOff` when that comes first. */
   answer<Result>(call: Promise<Result>): Promise<Result> {
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
@@ -81,11 +70,11 @@ export class PoolLease {
     return count;
   }
 
-  /** Remembers a failure that says the pool was exhausted. */
-  noteFailure(error: unknown): void {
-    if (error instanceof Error && error.message === ACQUIRE_TIMEOUT_MESSAGE) {
-      this.#lastAcquireTimeout = performance.now();
-    }
+  /** Remembers a failure that says the pool was exhausted. True for such a one. */
+  noteFailure(error: unknown): boolean {
+    if (classifyFailure(error) !== "pool_exhausted") return false;
+    this.#lastAcquireTimeout = performance.now();
+    return true;
   }
 
   /** Resolves with true once no work is under way, with false when `deadlineMs` milliseconds have passed before. */

@@ -51,6 +51,17 @@ export async function probe<Report>(
   }
 }
 
+/** Time in which a trial of the circuit breaker has to get through. */
+const TRIAL_DEADLINE_MS = 1200;
+/** Failures that say the way is broken; any other answer comes from a database that is there. */
+const BROKEN_WAY: readonly ProbeFailure[] = ["dns", "unreachable", "timeout", "upstream_down"];
+
+/** True when a query gets through, or is refused by somebody who is there. */
+export async function isReachable(connectionString: string): Promise<boolean> {
+  const result = await probe(connectionString, TRIAL_DEADLINE_MS, (client) => client.query("SELECT 1"));
+  return result.ok || !BROKEN_WAY.includes(result.failure);
+}
+
 /** Runs `query` and says how many milliseconds it took, to a tenth. */
 export async function timed(query: () => Promise<unknown>): Promise<number> {
   const start = performance.now();

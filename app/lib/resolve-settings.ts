@@ -28,9 +28,16 @@ export function resolveSettings(
   ) as Record<SettingKey, EffectiveValue>;
   const poolTimeout = { ...own.DATABASE_POOL_TIMEOUT, source: "DATABASE_POOL_TIMEOUT" };
   const orPoolTimeout = (value: EffectiveValue) => (value.source === "default" ? poolTimeout : value);
+  const twiceTransaction = {
+    ...own.DATABASE_TRANSACTION_TIMEOUT,
+    value: 2 * Number(own.DATABASE_TRANSACTION_TIMEOUT.value),
+    source: "2 x DATABASE_TRANSACTION_TIMEOUT",
+  };
+  const leakThreshold = own.DATABASE_LEAK_THRESHOLD;
   return {
     ...own,
     HOST: hostFor(own),
+    DATABASE_LEAK_THRESHOLD: leakThreshold.source === "default" ? twiceTransaction : leakThreshold,
     DATABASE_ACQUIRE_TIMEOUT: orPoolTimeout(own.DATABASE_ACQUIRE_TIMEOUT),
     DATABASE_IDLE_TIMEOUT: orPoolTimeout(own.DATABASE_IDLE_TIMEOUT),
   };

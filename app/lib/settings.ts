@@ -105,6 +105,14 @@ export const LIVE_SETTINGS = {
   DATABASE_MAX_LIFETIME: seconds(1800),
   DATABASE_TRANSACTION_MAX_WAIT: seconds(5),
   DATABASE_TRANSACTION_TIMEOUT: seconds(15),
+  // Twice DATABASE_TRANSACTION_TIMEOUT where it is not set: by then every well-behaved checkout has ended.
+  DATABASE_LEAK_THRESHOLD: seconds(undefined),
+  DATABASE_RETRY_BUDGET: {
+    unit: "seconds",
+    fallback: 5,
+    allowed: "a number of seconds from 0 (never repeat anything) to 300",
+    schema: decimalSeconds(0, 300),
+  },
   STOP_GRACE: seconds(30),
 } as const satisfies Record<string, Setting>;
 

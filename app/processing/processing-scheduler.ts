@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { ProcessingSettings } from "../lib/config.ts";
-import { databaseErrorKind } from "../lib/database-errors.ts";
+import { isUnavailable } from "../lib/database-failure.ts";
 import { type ClaimedStages, processingStatusManager } from "./processing-status-manager.ts";
 import { moveFor, type StageOutcome } from "./stage-outcome.ts";
 import { workOn } from "./stage-work.ts";
@@ -98,7 +98,7 @@ export class ProcessingScheduler {
         this.#log.warn({ stages: claims.length - moved }, "stages were taken over before their work ended");
       }
     } catch (error) {
-      if (databaseErrorKind(error) === "unavailable") throw error;
+      if (isUnavailable(error)) throw error;
       for (const [index, claim] of claims.entries()) {
         const move = moves[index];
         if (move === undefined) continue;

@@ -57,6 +57,8 @@ describe("good configurations", () => {
       maxLifetimeSeconds: 1800,
       transactionMaxWaitSeconds: 5,
       transactionTimeoutSeconds: 15,
+      leakThresholdSeconds: 30,
+      retryBudgetSeconds: 5,
     });
     expect(effective.DATABASE_CONNECTION_LIMIT).toEqual({
       value: 10,
@@ -67,6 +69,18 @@ describe("good configurations", () => {
 
   it.each<[string, Environment, Files, Partial<Config["database"]>]>([
     ["environment", { ...GOOD, DATABASE_CONNECTION_LIMIT: "7" }, {}, { connectionLimit: 7 }],
+    [
+      "a leak threshold that follows from the transaction's limit",
+      { ...GOOD, DATABASE_TRANSACTION_TIMEOUT: "8" },
+      {},
+      { leakThresholdSeconds: 16 },
+    ],
+    [
+      "a leak threshold and a retry budget of its own",
+      { ...GOOD, DATABASE_LEAK_THRESHOLD: "2.5", DATABASE_RETRY_BUDGET: "0" },
+      {},
+      { leakThresholdSeconds: 2.5, retryBudgetSeconds: 0 },
+    ],
     [
       "decimal seconds",
       { ...GOOD, DATABASE_POOL_TIMEOUT: "2.5" },

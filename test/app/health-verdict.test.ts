@@ -51,6 +51,9 @@ const application: PoolState = {
   fullForMs: 0,
   lastAcquireTimeoutMsAgo: null,
   drainingPools: 0,
+  measurements: null,
+  counters: { acquireTimeouts: 0, idleErrors: 0, retries: {}, retriesGivenUp: 0, circuitOpened: 0 },
+  circuit: "closed",
 };
 const healthy: Observation = {
   path: seen(path),

@@ -37,7 +37,7 @@ const server = buildServer({
 const authorized = { authorization: `Bearer ${TOKENS.api}` };
 const watching = { authorization: `Bearer ${TOKENS.health}` };
 
-beforeAll(() => databasePool.use(config.database));
+beforeAll(() => databasePool.use({ ...config.database, retryBudgetSeconds: 0 }));
 afterAll(async () => {
   await server.close();
   await databasePool.close(1000);

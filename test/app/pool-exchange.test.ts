@@ -1,9 +1,11 @@
 import type { SqlQuery, SqlResultSet, Transaction } from "@prisma/driver-adapter-utils";
 import { describe, expect, it } from "vitest";
 import type { DatabaseSettings } from "../../app/lib/config.ts";
+import { CircuitOpenError } from "../../app/lib/database-failure.ts";
 import type { OpenPool } from "../../app/lib/database-pool.ts";
 import { PoolExchange } from "../../app/lib/pool-exchange.ts";
 import { CUT_OFF_MESSAGE } from "../../app/lib/pool-lease.ts";
+import { eventually } from "../support/load.ts";
 
 const settings = (connectionLimit: number): DatabaseSettings => ({
   connectionString: "postgres://a:b@c/d",
@@ -15,6 +17,8 @@ const settings = (connectionLimit: number): DatabaseSettings => ({
   maxLifetimeSeconds: 60,
   transactionMaxWaitSeconds: 1,
   transactionTimeoutSeconds: 1,
+  leakThresholdSeconds: 2,
+  retryBudgetSeconds: 0,
 });
 
 const QUERY: SqlQuery = { sql: "SELECT 1", args: [], argTypes: [] };
@@ -24,6 +28,8 @@ const NO_ROWS: SqlResultSet = { columnNames: [], columnTypes: [], rows: [] };
 class FakePool implements OpenPool {
   readonly settings: DatabaseSettings;
   readonly statements: PromiseWithResolvers<SqlResultSet>[] = [];
+  readonly writes: PromiseWithResolvers<number>[] = [];
+  transactionFailure: Error | undefined;
   closed = false;
 
   constructor(settings: DatabaseSettings) {
@@ -38,7 +44,11 @@ class FakePool implements OpenPool {
       this.statements.push(statement);
       return statement.promise;
     },
-    executeRaw: async () => 1,
+    executeRaw: () => {
+      const write = Promise.withResolvers<number>();
+      this.writes.push(write);
+      return write.promise;
+    },
     executeScript: async () => {},
     startTransaction: async () => this.#transaction(),
     getConnectionInfo: () => ({ supportsRelationJoins: true }),
@@ -46,6 +56,10 @@ class FakePool implements OpenPool {
   };
 
   counts() {
+    return null;
+  }
+
+  measurements() {
     return null;
   }
 
@@ -58,7 +72,10 @@ class FakePool implements OpenPool {
       provider: "postgres",
       adapterName: "fake",
       options: { usePhantomQuery: false },
-      queryRaw: async () => NO_ROWS,
+      queryRaw: async () => {
+        if (this.transactionFailure !== undefined) throw this.transactionFailure;
+        return NO_ROWS;
+      },
       executeRaw: async () => 1,
       commit: async () => {},
       rollback: async () => {
@@ -68,14 +85,17 @@ class FakePool implements OpenPool {
   }
 }
 
-async function exchangeWith(limit: number) {
+async function exchangeWith(limit: number, change: Partial<DatabaseSettings> = {}) {
   const pools: FakePool[] = [];
-  const exchange = new PoolExchange(async (wanted) => {
-    const pool = new FakePool(wanted);
-    pools.push(pool);
-    return pool;
-  });
-  await exchange.use(settings(limit));
+  const exchange = new PoolExchange(
+    async (wanted) => {
+      const pool = new FakePool(wanted);
+      pools.push(pool);
+      return pool;
+    },
+    async () => false,
+  );
+  await exchange.use({ ...settings(limit), ...change });
   const poolAt = (index: number) => {
     const pool = pools[index];
     if (pool === undefined) throw new Error(`pool ${index} was never opened`);
@@ -166,6 +186,39 @@ describe("PoolExchange", () => {
     await refused(exchange.queryRaw(QUERY));
     expect(pools).toHaveLength(1);
     await transaction.rollback().catch(() => {});
+  });
+
+  it("repeats a statement that never reached Postgres, on the pool of that moment", async () => {
+    const { exchange, poolAt } = await exchangeWith(1, { retryBudgetSeconds: 60 });
+    const statement = exchange.executeRaw({ ...QUERY, sql: "UPDATE t SET a = 1" });
+    poolAt(0).writes[0]?.reject(Object.assign(new Error("refused"), { code: "ECONNREFUSED" }));
+    await exchange.use({ ...settings(2), retryBudgetSeconds: 60 });
+    await eventually(async () => poolAt(1).writes.length === 1);
+    poolAt(1).writes[0]?.resolve(3);
+    expect(await statement).toBe(3);
+    expect(exchange.state().counters.retries).toEqual({ unreachable: 1 });
+  });
+
+  it("repeats nothing inside of a transaction", async () => {
+    const { exchange, poolAt } = await exchangeWith(1, { retryBudgetSeconds: 60 });
+    const transaction = await exchange.startTransaction();
+    const lost = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
+    poolAt(0).transactionFailure = lost;
+    await expect(transaction.queryRaw(QUERY)).rejects.toBe(lost);
+    expect(exchange.state().counters.retries).toEqual({});
+    await transaction.rollback().catch(() => {});
+  });
+
+  it("fails at once while the way is broken, and says so", async () => {
+    const { exchange, poolAt } = await exchangeWith(1);
+    for (let call = 0; call < 5; call++) {
+      const statement = exchange.queryRaw(QUERY);
+      poolAt(0).statements[call]?.reject(Object.assign(new Error("refused"), { code: "ECONNREFUSED" }));
+      await statement.catch(() => {});
+    }
+    expect(exchange.state()).toMatchObject({ circuit: "open", counters: { circuitOpened: 1 } });
+    await expect(exchange.startTransaction()).rejects.toBeInstanceOf(CircuitOpenError);
+    expect(exchange.state().running).toBe(0);
   });
 
   it("opens one pool, not several, for the queries after a disconnect", async () => {

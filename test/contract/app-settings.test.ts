@@ -33,7 +33,7 @@ describe("variables", () => {
     }
     // What infra leaves out must have a default in the application.
     const left = [...known.keys()].filter((key) => !written.some(([writtenKey]) => writtenKey === key));
-    expect(left).toEqual(["DATABASE_ACQUIRE_TIMEOUT"]);
+    expect(left).toEqual(["DATABASE_ACQUIRE_TIMEOUT", "DATABASE_LEAK_THRESHOLD", "DATABASE_RETRY_BUDGET"]);
   });
 });
 
@@ -46,7 +46,8 @@ describe("files", () => {
 
   it.each<[string, RegExp, string[]]>([
     ["constructs the client", /new PrismaClient\(/, ["lib/prisma.ts"]],
-    ["constructs a pool", /new (pg\.)?Pool\(/, ["lib/database-pool.ts"]],
+    ["constructs a pool", /new (pg\.)?(Measured)?Pool\(/, ["lib/database-pool.ts"]],
+    ["extends the pool", /extends pg\.Pool\b/, ["lib/measured-pool.ts"]],
     ["constructs the adapter", /new PrismaPg\(/, ["lib/database-pool.ts"]],
     ["constructs the exchange", /new PoolExchange\(/, ["lib/prisma.ts"]],
     ["constructs a bare client", /new (pg\.)?Client\(/, ["lib/probe-connection.ts"]],

@@ -1,0 +1,177 @@
+import pg from "pg";
+import { Histogram, type HistogramSnapshot } from "./histogram.ts";
+import { currentWork, UNKNOWN_CALLER } from "./work-context.ts";
+
+/**
+ * Upper bounds in seconds of the acquire wait. The presets' acquire timeouts (5, 10 and 30) are among them, so that
+ * "waited to the end" is a bucket of its own; a test compares the two lists.
+ */
+export const ACQUIRE_WAIT_BOUNDS = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+];
+
+/** How often checkouts are looked through for old ones. */
+const LEAK_SWEEP_MS = 1000;
+
+/** What enhanced mode counts, since the process started: it outlives the exchange of the pool behind it. */
+export class PoolMeasures {
+  /** Connections opened and closed. */
+  connects = 0;
+  removes = 0;
+  /** Checkouts that were kept longer than DATABASE_LEAK_THRESHOLD. */
+  leaks = 0;
+  /** Seconds from asking for a connection to having it, or to giving up. */
+  readonly acquireWait = new Histogram(ACQUIRE_WAIT_BOUNDS);
+}
+
+/** Checkouts that are older than the threshold now. */
+export interface OverdueCheckouts {
+  readonly count: number;
+  /** Of the oldest one; null where there is none. */
+  readonly oldestSeconds: number | null;
+  readonly oldestCaller: string | null;
+}
+
+/** What enhanced mode can tell of its pool. */
+export interface PoolMeasurements {
+  readonly connects: number;
+  readonly removes: number;
+  readonly leaks: number;
+  readonly leakThresholdSeconds: number;
+  readonly overdue: OverdueCheckouts;
+  readonly acquireWaitSeconds: HistogramSnapshot;
+}
+
+/** A connection that was kept for longer than the threshold; told once for each checkout. */
+export type LeakListener = (leak: { readonly caller: string; readonly heldSeconds: number }) => void;
+
+interface Checkout {
+  readonly caller: string;
+  /** performance.now() when the connection was handed out. */
+  readonly since: number;
+  isReported: boolean;
+}
+
+type ConnectCallback = Parameters<pg.Pool["connect"]>[0];
+
+/** A pg.Pool that measures its waits and knows who holds its connections. Costs two looks at the clock a checkout. */
+export class MeasuredPool extends pg.Pool {
+  readonly #measures: PoolMeasures;
+  readonly #leakThresholdMs: number;
+  readonly #onLeak: LeakListener;
+  /** In the order of their age: the oldest first. */
+  readonly #checkouts = new Map<pg.PoolClient, Checkout>();
+  readonly #sweep: NodeJS.Timeout;
+
+  constructor(
+    config: pg.PoolConfig,
+    options: {
+      readonly measures: PoolMeasures;
+      readonly leakThresholdSeconds: number;
+      readonly onLeak: LeakListener;
+    },
+  ) {
+    super(config);
+    this.#measures = options.measures;
+    this.#leakThresholdMs = options.leakThresholdSeconds * 1000;
+    this.#onLeak = options.onLeak;
+    this.on("connect", () => {
+      this.#measures.connects += 1;
+    });
+    this.on("remove", () => {
+      this.#measures.removes += 1;
+    });
+    this.on("release", (_error, client) => {
+      this.#checkouts.delete(client);
+    });
+    this.#sweep = setInterval(() => this.#reportLeaks(), LEAK_SWEEP_MS).unref();
+  }
+
+  override connect(): Promise<pg.PoolClient>;
+  override connect(callback: ConnectCallback): void;
+  override connect(callback?: ConnectCallback): Promise<pg.PoolClient> | undefined {
+    // Here and not in the "acquire" event: that runs in the context of whoever released the connection.
+    const caller = currentWork()?.caller ?? UNKNOWN_CALLER;
+    const askedAt = performance.now();
+    if (callback === undefined) {
+      return super.connect().then(
+        (client) => this.#handOut(client, caller, askedAt),
+        (error: unknown) => {
+          this.#observeWait(askedAt);
+          throw error;
+        },
+      );
+    }
+    super.connect((error, client, done) => {
+      if (client === undefined) this.#observeWait(askedAt);
+      else this.#handOut(client, caller, askedAt);
+      callback(error, client, done);
+    });
+    return undefined;
+  }
+
+  override end(): Promise<void>;
+  override end(callback: () => void): void;
+  override end(callback?: () => void): Promise<void> | undefined {
+    clearInterval(this.#sweep);
+    if (callback === undefined) return super.end();
+    super.end(callback);
+    return undefined;
+  }
+
+  measurements(): PoolMeasurements {
+    const { connects, removes, leaks, acquireWait } = this.#measures;
+    return {
+      connects,
+      removes,
+      leaks,
+      leakThresholdSeconds: this.#leakThresholdMs / 1000,
+      overdue: this.#overdue(),
+      acquireWaitSeconds: acquireWait.snapshot(),
+    };
+  }
+
+  #handOut(client: pg.PoolClient, caller: string, askedAt: number): pg.PoolClient {
+    const since = this.#observeWait(askedAt);
+    this.#checkouts.set(client, { caller, since, isReported: false });
+    return client;
+  }
+
+  #observeWait(askedAt: number): number {
+    const now = performance.now();
+    this.#measures.acquireWait.observe((now - askedAt) / 1000);
+    return now;
+  }
+
+  *#oldCheckouts(): Generator<Checkout> {
+    const latest = performance.now() - this.#leakThresholdMs;
+    for (const checkout of this.#checkouts.values()) {
+      if (checkout.since > latest) return;
+      yield checkout;
+    }
+  }
+
+  #overdue(): OverdueCheckouts {
+    const old = [...this.#oldCheckouts()];
+    const [oldest] = old;
+    return {
+      count: old.length,
+      oldestSeconds: oldest === undefined ? null : heldSeconds(oldest),
+      oldestCaller: oldest?.caller ?? null,
+    };
+  }
+
+  #reportLeaks(): void {
+    for (const checkout of this.#oldCheckouts()) {
+      if (checkout.isReported) continue;
+      checkout.isReported = true;
+      this.#measures.leaks += 1;
+      this.#onLeak({ caller: checkout.caller, heldSeconds: heldSeconds(checkout) });
+    }
+  }
+}
+
+/** To a tenth of a second. */
+function heldSeconds({ since }: Checkout): number {
+  return Math.round((performance.now() - since) / 100) / 10;
+}

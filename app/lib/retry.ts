@@ -1,0 +1,86 @@
+import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
+import { classifyFailure, FAILURES, type FailureKind } from "./database-failure.ts";
+import type { RetryClock } from "./retry-clock.ts";
+import { currentWork } from "./work-context.ts";
+
+/** What would be done again. A write is also every statement that is not surely a read. */
+export type Repeatable =
+  | "read"
+  | "write"
+  /** The begin of a transaction: nothing of it has been done yet. */
+  | "begin"
+  /** A whole transaction with the code that makes it. */
+  | "transaction";
+
+/** First and longest pause between two attempts; each is drawn at random, so that callers do not come back together. */
+const BACKOFF = new ExponentialBackoff({ initialDelay: 50, maxDelay: 1000 });
+
+/**
+ * The one rule of repeating: what cannot happen twice by it. A write whose outcome is unknown is repeated only where
+ * the caller has declared it harmless (`idempotent` in work-context.ts).
+ */
+export function mayRepeat(kind: FailureKind, what: Repeatable, isIdempotent: boolean): boolean {
+  const rule = FAILURES[kind].retry;
+  if (rule === "never") return false;
+  // Its begin has been repeated already, where that was safe; a single statement is a transaction of its own.
+  if (what === "transaction" && rule === "any") return kind === "transaction_start";
+  if (rule === "reads") return what === "read" || what === "begin" || isIdempotent;
+  return true;
+}
+
+/** What the layer counts about repeating, since the process started. */
+export class RetryCounts {
+  /** Attempts after the first, by what the attempt before had failed with. */
+  readonly attempts: Partial<Record<FailureKind, number>> = {};
+  /** Work that was given up although it was safe to repeat, because its budget was used up. */
+  gaveUp = 0;
+}
+
+/** Everything that a repetition needs to know. */
+export interface Repetition<Result> {
+  readonly attempt: () => Promise<Result>;
+  /** Asked only after a failure. */
+  readonly what: () => Repeatable;
+  /** When, in milliseconds of performance.now(), the first attempt began. */
+  readonly startedAt: number;
+  readonly budgetMs: number;
+  readonly clock: RetryClock;
+  readonly counts: RetryCounts;
+}
+
+/**
+ * Called after a first attempt has failed with `error`: repeats it with growing, random pauses until it succeeds, fails
+ * in a way that must not be repeated, or the budget is used up. Rejects with the last attempt's error.
+ */
+export async function repeatAfter<Result>(error: unknown, repetition: Repetition<Result>): Promise<Result> {
+  const { attempt, what, startedAt, budgetMs, clock, counts } = repetition;
+  let unit: Repeatable | undefined;
+  const isSafe = (failure: unknown) => {
+    unit ??= what();
+    return mayRepeat(classifyFailure(failure), unit, currentWork()?.isIdempotent ?? false);
+  };
+  if (!isSafe(error)) throw error;
+  const stopClock = clock.start(startedAt);
+  const mayGoOn = (failure: unknown) => {
+    if (!isSafe(failure)) return false;
+    if (clock.elapsedMs() < budgetMs) return true;
+    counts.gaveUp += 1;
+    return false;
+  };
+  const policy = retry(handleWhen(mayGoOn), { maxAttempts: Number.POSITIVE_INFINITY, backoff: BACKOFF });
+  policy.onRetry((failure) => {
+    const kind = classifyFailure("error" in failure ? failure.error : undefined);
+    counts.attempts[kind] = (counts.attempts[kind] ?? 0) + 1;
+  });
+  let isFirst = true;
+  try {
+    return await policy.execute(() => {
+      if (!isFirst) return attempt();
+      // The attempt that has already failed counts as the policy's first, so that a pause comes before the next.
+      isFirst = false;
+      throw error;
+    });
+  } finally {
+    stopClock();
+  }
+}
