@@ -6,6 +6,7 @@ import {
   classifyFailure,
   FAILURES,
   type FailureKind,
+  isUnavailable,
 } from "../../app/lib/database-failure.ts";
 import type { RecordedFailure } from "./fixtures/provoked-failures.ts";
 
