@@ -140,19 +140,33 @@ export const defaultPorts: HostPorts = Object.freeze({ app: 3000, pgbouncer: 643
  * What cannot change without a restart is sized once for the largest preset, so that a switch of presets restarts
  * nothing. `infra/budget` proves that every configuration fits into it.
  */
-export const restartOnlyLimits = Object.freeze({
+export interface RestartOnlyLimits {
   /** Postgres' `max_connections`. */
-  postgresMaxConnections: 100,
+  readonly postgresMaxConnections: number;
   /** Postgres' `superuser_reserved_connections`: the way in for a person when everything else is full. */
-  superuserReservedConnections: 3,
+  readonly superuserReservedConnections: number;
   /** Postgres' `reserved_connections` (for roles with pg_use_reserved_connections): the kit has none. */
-  reservedConnections: 0,
+  readonly reservedConnections: number;
   /** PgBouncer's descriptors (`nofile`). */
-  pgbouncerOpenFiles: 4096,
+  readonly pgbouncerOpenFiles: number;
   /** Memory limits of the containers in MiB: limits, not reservations. */
+  readonly postgresMemoryMegabytes: number;
+  readonly pgbouncerMemoryMegabytes: number;
+  /** Postgres' `shared_buffers`, `work_mem`, `maintenance_work_mem` in MiB and `autovacuum_max_workers`. */
+  readonly sharedBuffersMegabytes: number;
+  readonly workMegabytes: number;
+  readonly maintenanceWorkMegabytes: number;
+  readonly autovacuumWorkers: number;
+}
+
+/** The limits that every stack is started with. */
+export const restartOnlyLimits: RestartOnlyLimits = Object.freeze({
+  postgresMaxConnections: 100,
+  superuserReservedConnections: 3,
+  reservedConnections: 0,
+  pgbouncerOpenFiles: 4096,
   postgresMemoryMegabytes: 2048,
   pgbouncerMemoryMegabytes: 128,
-  /** Postgres' `shared_buffers`, `work_mem`, `maintenance_work_mem` in MiB and `autovacuum_max_workers`. */
   sharedBuffersMegabytes: 256,
   workMegabytes: 4,
   maintenanceWorkMegabytes: 64,

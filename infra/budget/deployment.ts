@@ -1,3 +1,5 @@
+import { type RestartOnlyLimits, restartOnlyLimits } from "../presets.ts";
+
 /**
  * Everyone who connects, besides the application's pools: what the kit's own parts open at most at the same moment.
  * Integration tests compare the numbers with the running parts.
@@ -32,6 +34,8 @@ export interface Deployment {
   readonly migrationConnections: number;
   /** CONNECTION LIMIT of the monitoring role. */
   readonly monitorRoleLimit: number;
+  /** What Postgres and the containers are started with. */
+  readonly limits: RestartOnlyLimits;
 }
 
 /** What this kit deploys today: one application container, replaced by deleting it first. */
@@ -51,4 +55,5 @@ export const kitDeployment: Deployment = Object.freeze({
   deployConnections: 2,
   migrationConnections: 2,
   monitorRoleLimit: 5,
+  limits: restartOnlyLimits,
 });

@@ -1,4 +1,3 @@
-import { restartOnlyLimits } from "../presets.ts";
 import { type Check, down, total } from "./check.ts";
 import { allServers, type ConnectionPath, poolServers } from "./connection-path.ts";
 import { postgresTerms } from "./server-checks.ts";
@@ -7,10 +6,10 @@ import { postgresTerms } from "./server-checks.ts";
 const ownDescriptors = 110;
 
 /**
- * Private memory of a busy backend in MiB: 1.7 with a warm catalogue cache, 5.2 after catalogue queries; measured on
- * Postgres 18 by test/infra/budget-figures.integration.test.ts.
+ * Private memory of a backend in MiB, besides work_mem: 3 fresh, 5 after catalogue queries, 9 after large ones
+ * (test/infra/budget-figures.integration.test.ts measures it), 10 to 14 seen on managed services.
  */
-export const backendMegabytes = 6;
+export const backendMegabytes = 10;
 /** Postgres without clients: postmaster, writers, logical launcher, page tables. */
 const postgresBaseMegabytes = 40;
 /** Hash tables may take twice `work_mem` (`hash_mem_multiplier`). */
@@ -42,7 +41,7 @@ function descriptors(path: ConnectionPath): Check {
       { what: "PgBouncer's own and a reserve", value: ownDescriptors },
     ],
     relation: "<=",
-    right: [{ what: "nofile of the container", value: restartOnlyLimits.pgbouncerOpenFiles }],
+    right: [{ what: "nofile of the container", value: path.deployment.limits.pgbouncerOpenFiles }],
     otherwise: "accept() failed: Too many open files",
     knobs: [down(clients), ...path.pools.map((pool) => down(pool.size))],
   };
@@ -53,7 +52,7 @@ function pooled(path: ConnectionPath): number {
 }
 
 function postgresMemory(path: ConnectionPath): Check {
-  const limits = restartOnlyLimits;
+  const { limits } = path.deployment;
   const connections = total(postgresTerms(path));
   const servers = path.deployment.pgbouncerProcesses * allServers(path);
   return {
@@ -111,8 +110,8 @@ function pgbouncerMemory(path: ConnectionPath): Check {
     relation: "<=",
     right: [
       {
-        what: `${usableShare} x ${restartOnlyLimits.pgbouncerMemoryMegabytes} MiB`,
-        value: Math.floor(usableShare * restartOnlyLimits.pgbouncerMemoryMegabytes),
+        what: `${usableShare} x ${path.deployment.limits.pgbouncerMemoryMegabytes} MiB`,
+        value: Math.floor(usableShare * path.deployment.limits.pgbouncerMemoryMegabytes),
       },
     ],
     otherwise: "the kernel kills PgBouncer (out of memory)",

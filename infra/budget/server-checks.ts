@@ -1,4 +1,3 @@
-import { restartOnlyLimits } from "../presets.ts";
 import { type Check, down, type Term, total, up } from "./check.ts";
 import { applicationClients } from "./client-checks.ts";
 import {
@@ -47,8 +46,8 @@ export function postgresTerms(path: ConnectionPath): Term[] {
 }
 
 /** Connections that are there for roles without rights to reserved ones. */
-export function postgresSlots(): Term[] {
-  const { postgresMaxConnections, superuserReservedConnections, reservedConnections } = restartOnlyLimits;
+function postgresSlots({ deployment }: ConnectionPath): Term[] {
+  const { postgresMaxConnections, superuserReservedConnections, reservedConnections } = deployment.limits;
   return [
     { what: "max_connections", value: postgresMaxConnections },
     { what: "superuser_reserved_connections", value: -superuserReservedConnections },
@@ -65,7 +64,7 @@ function postgresConnections(path: ConnectionPath): Check {
     unit: "connections",
     left: postgresTerms(path),
     relation: "<=",
-    right: postgresSlots(),
+    right: postgresSlots(path),
     otherwise: "remaining connection slots are reserved / sorry, too many clients already",
     knobs: [
       ...path.pools.flatMap((pool) => [down(pool.size), down(pool.reserve)]),
@@ -94,7 +93,7 @@ function hardStop(path: ConnectionPath): Check {
       ...others,
     ],
     relation: "<=",
-    right: postgresSlots(),
+    right: postgresSlots(path),
     otherwise: "one more role or database in PgBouncer could fill Postgres",
     knobs: [...caps.values()].map(down),
   };
@@ -147,7 +146,6 @@ function poolChecks(path: ConnectionPath, pool: Pool): Check[] {
 }
 
 function applicationPoolChecks(path: ConnectionPath, pool: Pool): Check[] {
-  const clients = total(applicationClients(path));
   const servers = effectiveSize(path, pool);
   const steady = steadyClients(path);
   const cores = path.option("databaseCores");
@@ -199,13 +197,12 @@ function applicationPoolChecks(path: ConnectionPath, pool: Pool): Check[] {
       },
     ];
   }
-  return clients === 0 || pool.queryWait.value === 0
-    ? checks
-    : [...checks, queueWait(path, pool, servers, steady)];
+  return pool.queryWait.value === 0 ? checks : [...checks, queueWait(path, pool, servers)];
 }
 
 /** (clients - servers) x transaction / servers: how long the last one waits when all come at once. */
-function queueWait(path: ConnectionPath, pool: Pool, servers: number, clients: number): Check {
+function queueWait(path: ConnectionPath, pool: Pool, servers: number): Check {
+  const clients = total(applicationClients(path));
   const declared = path.option("transactionMilliseconds");
   const milliseconds = declared.value === 0 ? assumedTransactionMilliseconds : declared.value;
   const wait = (Math.max(0, clients - servers) / servers) * (milliseconds / 1000);

@@ -67,11 +67,12 @@ export function timeoutChecks(path: ConnectionPath): Check[] {
       knobs: [down(maxWait), up(acquire)],
     }),
     nest({
-      id: "server-connect-limited",
-      about: "connecting to Postgres has an end",
-      left: [{ what: "no limit", value: 0 }],
+      id: "server-connect-whole",
+      about: "PgBouncer has time to connect to Postgres: it counts whole seconds, below 1 is none",
+      left: [{ what: "one second", value: 1 }],
+      relation: "<=",
       right: [seconds("server_connect_timeout", connect)],
-      otherwise: "a dead Postgres is never given up",
+      otherwise: "no connection to Postgres is ever made",
       knobs: [up(connect)],
     }),
     nest({

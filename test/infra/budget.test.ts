@@ -348,7 +348,7 @@ const refused: [string, SizingInput, string, string][] = [
     "a login without an end",
     pgbouncer({ server_connect_timeout: 0 }),
     "pgbouncer.server_connect_timeout",
-    "given up",
+    "ever made",
   ],
   [
     "a queue without an end",

@@ -1,0 +1,144 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
+import { budgetOf } from "../../infra/budget/budget.ts";
+import { total } from "../../infra/budget/check.ts";
+import { roles } from "../../infra/names.ts";
+import { databaseName, type Sample } from "./draw.ts";
+import { type Ports, password } from "./lane.ts";
+
+/** What people would see in production; the words are those of PgBouncer and Postgres. */
+const symptomTexts = {
+  "no more connections allowed": /no more connections allowed|client_conn/,
+  "too many clients already": /too many clients already/,
+  "remaining connection slots": /remaining connection slots/,
+  "too many connections for role": /too many connections for role/,
+  query_wait_timeout: /query_wait_timeout/,
+} as const;
+export type Symptom = keyof typeof symptomTexts;
+
+/** Longer than PgBouncer takes to open every pool with its reserve. */
+const longTransactionMs = 700;
+/** Longer than query_wait_timeout (1.2 s), PgBouncer's granularity of a third of a second included. */
+const queueingMs = 2000;
+
+/** Connects everyone whom the account counts, lets them all work at once, and returns what went wrong. */
+export async function loadOf({ input, deployment }: Sample, ports: Ports): Promise<ReadonlySet<string>> {
+  const seen = new Set<string>();
+  const note = (error: unknown) => seen.add(symptomOf(error));
+  const opened: pg.Client[] = [];
+  const pools: pg.Pool[] = [];
+  const via = (user: string, database: string) => ({
+    host: "127.0.0.1",
+    port: ports.pgbouncer,
+    user,
+    password,
+    database,
+  });
+  const open = async (config: pg.ClientConfig): Promise<pg.Client | undefined> => {
+    const client = new pg.Client({ ...config, connectionTimeoutMillis: 15_000 });
+    client.on("error", note);
+    try {
+      await client.connect();
+      opened.push(client);
+      return client;
+    } catch (error) {
+      note(error);
+      return undefined;
+    }
+  };
+  const { replicas, surge, poolsPerReplica, probeClients } = deployment;
+  const { checks } = budgetOf(input, deployment).budget;
+  const consoles =
+    replicas * surge * deployment.probeConsoles + deployment.observeConnections + deployment.containerChecks;
+  const others = Number(input.budget.otherClients ?? 0);
+  const limit = Number(input.overrides.connectionLimit);
+  try {
+    // The console does not refuse anybody, but whoever is on it takes a place.
+    await Promise.all([
+      ...Array.from({ length: consoles }, () => open(via(roles.monitor, "pgbouncer"))),
+      ...Array.from({ length: deployment.deployConsoles }, () => open(via(roles.admin, "pgbouncer"))),
+    ]);
+    const single = await Promise.all(
+      Array.from({ length: replicas * surge * probeClients + others }, () =>
+        open(via(roles.app, databaseName)),
+      ),
+    );
+    for (let index = 0; index < replicas * surge * poolsPerReplica; index++) {
+      const pool = new pg.Pool({
+        ...via(roles.app, databaseName),
+        max: limit,
+        connectionTimeoutMillis: 15_000,
+      });
+      pool.on("error", note);
+      pools.push(pool);
+    }
+    const workers = [
+      ...single.flatMap((client) => (client === undefined ? [] : [client])),
+      ...pools.flatMap((pool) => Array.from({ length: limit }, () => pool)),
+    ];
+    const work = (milliseconds: number, report: (error: unknown) => void) =>
+      Promise.all(
+        workers.map((worker) => worker.query("SELECT pg_sleep($1)", [milliseconds / 1000]).catch(report)),
+      );
+
+    // Everyone in a long transaction: every pool grows to its size and opens its reserve. Waiting is no symptom here.
+    await work(longTransactionMs, (error) => {
+      if (symptomOf(error) !== "query_wait_timeout") note(error);
+    });
+    // Everyone else at Postgres, abandoned backends as connections of the application's role.
+    const [pooled, abandoned, ...direct] = checks.find(({ id }) => id === "postgres-connections")?.left ?? [];
+    if (pooled === undefined || abandoned === undefined)
+      throw new Error("the account has no postgres-connections");
+    const past = (user: string) => ({
+      host: "127.0.0.1",
+      port: ports.postgres,
+      user,
+      password,
+      database: databaseName,
+    });
+    for (let index = 0; index < abandoned.value; index++) await open(past(roles.app));
+    for (let index = 0; index < total(direct); index++) await open(past(roles.owner));
+
+    // Transactions as long as the configuration says, back to back.
+    const milliseconds = Number(input.budget.transactionMilliseconds);
+    const deadline = Date.now() + queueingMs;
+    while (Date.now() < deadline) await workAsOne(workers, milliseconds, deadline, note);
+    return seen;
+  } finally {
+    await Promise.all([
+      ...pools.map((pool) => pool.end()),
+      ...opened.map((client) => client.end().catch(() => {})),
+    ]);
+    await sleep(50);
+  }
+}
+
+/** Every worker on its own: one transaction after the other until the deadline. */
+async function workAsOne(
+  workers: readonly (pg.Client | pg.Pool)[],
+  milliseconds: number,
+  deadline: number,
+  note: (error: unknown) => void,
+): Promise<void> {
+  await Promise.all(
+    workers.map(async (worker) => {
+      let failures = 0;
+      while (Date.now() < deadline && failures < 2) {
+        try {
+          await worker.query("SELECT pg_sleep($1)", [milliseconds / 1000]);
+        } catch (error) {
+          note(error);
+          failures += 1;
+        }
+      }
+    }),
+  );
+}
+
+function symptomOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const known = Object.entries(symptomTexts).find(([, text]) => text.test(message));
+  // What a broken connection says afterwards is no symptom of its own.
+  if (/Connection terminated|not queryable|closed|ECONNRESET/.test(message)) return "after";
+  return known?.[0] ?? message;
+}

@@ -1,0 +1,69 @@
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { observe } from "../../cli/observe.ts";
+import { adviseOn } from "../../infra/budget/observation.ts";
+import { type AppDatabase, startAppDatabase } from "../support/app-database.ts";
+import { engineAvailable } from "../support/postgres18.ts";
+
+const seconds = 5;
+const transactionSeconds = 0.02;
+/** Reads a table: Postgres counts the time of statements only along with what they read. */
+const statement = "SELECT pg_sleep($1), (SELECT count(*) FROM app.chat_sessions)";
+
+describe.skipIf(!(await engineAvailable()))("poolkit budget --observe, on a pool of 8", () => {
+  let database: AppDatabase;
+
+  beforeAll(async () => {
+    database = await startAppDatabase({ default_pool_size: "8" });
+  });
+  afterAll(async () => {
+    await database?.stop();
+  });
+
+  /** So many callers, one transaction after the other, while the stack is watched. */
+  async function adviceUnder(callers: number) {
+    const pool = new pg.Pool({ connectionString: database.urls.database, max: Math.max(1, callers) });
+    let isOver = false;
+    const call = async () => {
+      while (!isOver) await pool.query(statement, [transactionSeconds]);
+    };
+    const calls = Array.from({ length: callers }, call);
+    try {
+      const { console: consoleUrl, monitor: monitorUrl } = database.urls;
+      const viewpoint = { consoleUrl, monitorUrl, database: "poolkit", user: "poolkit_app" };
+      return adviseOn(await observe(viewpoint, seconds, 4));
+    } finally {
+      isOver = true;
+      await Promise.all(calls);
+      await pool.end();
+    }
+  }
+
+  it("calls it too large for one caller", async () => {
+    const advice = await adviceUnder(1);
+    expect(advice).toMatchObject({ verdict: "too large", poolSize: 8, suggestedPoolSize: 2 });
+    expect(advice.busyConnections).toBeGreaterThan(0.5);
+    expect(advice.busyConnections).toBeLessThanOrEqual(1);
+  });
+
+  it("calls it right for five", async () => {
+    const advice = await adviceUnder(5);
+    expect(advice).toMatchObject({ verdict: "right", suggestedPoolSize: 8 });
+    expect(advice.transactionSeconds).toBeGreaterThanOrEqual(transactionSeconds);
+    // Little's law: both sides are measured apart from each other.
+    expect(advice.busyConnections).toBeCloseTo(advice.arrivalRate * advice.transactionSeconds, 3);
+  });
+
+  it("calls it too small for sixteen, and asks for at least what they use", async () => {
+    const advice = await adviceUnder(16);
+    expect(advice.verdict).toBe("too small");
+    expect(advice.waitingClients).toBeGreaterThan(4);
+    expect(advice.suggestedPoolSize).toBeGreaterThanOrEqual(12);
+    expect(advice.activeSessions).toBeGreaterThan(4);
+    expect(advice.isLimitedByCores).toBe(true);
+  });
+
+  it("says nothing about a stack at rest", async () => {
+    expect((await adviceUnder(0)).verdict).toBe("idle");
+  });
+});
