@@ -133,18 +133,27 @@ async function readInto(
 
 /** The pieces of `source`. Ends with an Interruption when it breaks off or `signal` comes. */
 async function* pieces(source: Readable, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  const { promise: stopped, reject } = Promise.withResolvers<never>();
-  stopped.catch(() => {}); // nobody waits for it between two pieces
-  signal.addEventListener("abort", () => reject(new Interruption(STOPPED)), { once: true });
-  if (signal.aborted) throw new Interruption(STOPPED);
   // Not destroyed at an early end: whoever sends the file still has to get the answer.
   const iterator: AsyncIterator<Uint8Array | string> = source.iterator({ destroyOnReturn: false });
   for (;;) {
-    const next = await Promise.race([iterator.next(), stopped]).catch((error: unknown) => {
+    const next = await unlessStopped(() => iterator.next(), signal).catch((error: unknown) => {
       throw error instanceof Interruption ? error : new Interruption(ABORTED);
     });
     if (next.done === true) return;
     yield typeof next.value === "string" ? Buffer.from(next.value) : next.value;
+  }
+}
+
+/** What `action` gives, or an Interruption as soon as `signal` comes. Leaves nothing behind on the signal: a long file has many pieces. */
+async function unlessStopped<T>(action: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: stopped, reject } = Promise.withResolvers<never>();
+  const stop = () => reject(new Interruption(STOPPED));
+  if (signal.aborted) stop();
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([stopped, action()]);
+  } finally {
+    signal.removeEventListener("abort", stop);
   }
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
 import type { ProcessingSettings } from "../lib/config.ts";
 import { isUnavailable } from "../lib/database-failure.ts";
 import { type ClaimedStages, processingStatusManager } from "./processing-status-manager.ts";
@@ -27,7 +28,7 @@ export class ProcessingScheduler {
   #loops: Promise<void>[] = [];
   #stopping = false;
   #isFailing = false;
-  #alarm = Promise.withResolvers<void>();
+  #alarm = new AbortController();
 
   constructor(settings: ProcessingSettings, log: SchedulerLog) {
     this.#settings = settings;
@@ -40,8 +41,8 @@ export class ProcessingScheduler {
 
   /** Looks for work now instead of at the next poll. */
   wake(): void {
-    this.#alarm.resolve();
-    this.#alarm = Promise.withResolvers();
+    this.#alarm.abort();
+    this.#alarm = new AbortController();
   }
 
   /** Claims nothing more; resolves when the batches under way have ended or were handed back. */
@@ -54,7 +55,7 @@ export class ProcessingScheduler {
   async #loop(): Promise<void> {
     while (!this.#stopping) {
       // Taken before looking: a call that comes while the database answers "nothing" is not lost.
-      const alarm = this.#alarm.promise;
+      const alarm = this.#alarm.signal;
       const worked = await this.#turn().catch((error: unknown) => this.#pause(error));
       if (!worked && !this.#stopping) await this.#rest(alarm);
     }
@@ -118,9 +119,9 @@ export class ProcessingScheduler {
     return false;
   }
 
-  async #rest(alarm: Promise<void>): Promise<void> {
-    const { promise: over, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, this.#settings.pollSeconds * 1000 * (0.5 + Math.random()));
-    await Promise.race([over, alarm]).finally(() => clearTimeout(timer));
+  /** Until the next poll or the alarm. Hangs nothing on the alarm for longer: without work it may never come. */
+  async #rest(alarm: AbortSignal): Promise<void> {
+    const milliseconds = this.#settings.pollSeconds * 1000 * (0.5 + Math.random());
+    await setTimeout(milliseconds, undefined, { signal: alarm }).catch(() => {});
   }
 }
