@@ -4,6 +4,7 @@ import { isBearer } from "./lib/auth.ts";
 import type { Config } from "./lib/config.ts";
 import type { Health } from "./lib/health.ts";
 import { sendError, sendNotFound, UNAUTHORIZED } from "./lib/http-errors.ts";
+import { withCaller } from "./lib/work-context.ts";
 import { registerDashboard } from "./routes/dashboard.ts";
 import { registerDatabaseHealth } from "./routes/database-health.ts";
 import { registerImports } from "./routes/imports.ts";
@@ -51,6 +52,10 @@ export function buildServer({
   server.setErrorHandler(sendError);
   server.setNotFoundHandler(sendNotFound);
   server.addHook("onRequest", async (request) => limitBodyTime(request));
+  // After the body was read: before, the reading would continue outside of this context.
+  server.addHook("preHandler", (request, _reply, done) => {
+    withCaller(`${request.method} ${request.routeOptions.url ?? "unknown route"}`, done);
+  });
   server.addHook("onSend", async (request, reply) => {
     // Answered before its body was read (no token, say): nobody reads the rest, so the connection ends with the answer.
     if (isStopping() || hasUnreadBody(request.raw)) reply.header("connection", "close");

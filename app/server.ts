@@ -1,5 +1,8 @@
 import { buildServer } from "./http.ts";
 import { loadConfig } from "./lib/config.ts";
+import { configFiles } from "./lib/config-sources.ts";
+import { watchConfig } from "./lib/config-watch.ts";
+import { processEnvironment } from "./lib/environment.ts";
 import { Health } from "./lib/health.ts";
 import { LiveConfig } from "./lib/live-config.ts";
 import { databasePool, prisma } from "./lib/prisma.ts";
@@ -30,9 +33,10 @@ const server = buildServer({
   health,
 });
 const live = new LiveConfig(initial, { pool: databasePool, log: server.log });
-process.on("SIGHUP", () => {
-  if (!stopping) void live.reload();
-});
+const reload = async () => {
+  if (!stopping) await live.reload();
+};
+process.on("SIGHUP", () => void reload());
 
 installStop({
   server,
@@ -48,6 +52,7 @@ databasePool.logTo(server.log);
 for (const warning of initial.warnings) server.log.warn(warning);
 server.log.info({ revision: initial.revision, values: initial.effective }, "configuration in force");
 await databasePool.use(initial.database);
+watchConfig(configFiles(processEnvironment()), reload);
 // Opens no connection (the database may be away), but loads the query compiler, so that no request pays for it.
 await prisma.$connect();
 await server.listen({ host: initial.host, port: initial.port }).catch((error: Error) => {

@@ -47,6 +47,16 @@ export const readFileIfPresent: FileReader = (file) => {
   }
 };
 
+/** Every file that readSources would read: those of the configuration folder and those that a `<KEY>_FILE` names. */
+export function configFiles(environment: Environment): string[] {
+  const directory = environment[CONFIG_DIRECTORY_KEY] || undefined;
+  const inDirectory = [SETTINGS_FILE, ...Object.values(SECRET_FILES)].map((file) =>
+    path.join(directory ?? "", file),
+  );
+  const named = SECRET_KEYS.flatMap((key) => environment[`${key}_FILE`] || []);
+  return [...(directory === undefined ? [] : inDirectory), ...named];
+}
+
 function errorCode(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string"
     ? error.code

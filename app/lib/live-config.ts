@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { type Config, type ConfigResult, type DatabaseSettings, loadConfig } from "./config.ts";
 import { probePath } from "./health-probes.ts";
 import type { PoolLog } from "./pool-exchange.ts";
@@ -58,6 +59,11 @@ export class LiveConfig {
     const result = this.#load();
     if (!result.ok) return this.#refuse(result.problems.join("\n"));
     const next = result.config;
+    // A signal and the watch may both tell of one change.
+    if (isDeepStrictEqual(next, this.#current)) {
+      this.#lastError = null;
+      return;
+    }
     const problem = await this.#problemOf(next);
     if (problem !== null) return this.#refuse(problem);
     if (!sameDatabase(this.#current.database, next.database)) await this.#pool.use(next.database);

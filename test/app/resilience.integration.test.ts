@@ -1,0 +1,184 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { loadConfig } from "../../app/lib/config.ts";
+import { CircuitOpenError } from "../../app/lib/database-failure.ts";
+import { databasePool, prisma } from "../../app/lib/prisma.ts";
+import { inTransaction } from "../../app/lib/transaction.ts";
+import { idempotent, withCaller } from "../../app/lib/work-context.ts";
+import { type AppDatabase, startAppDatabase } from "../support/app-database.ts";
+import { eventually } from "../support/load.ts";
+import { engineAvailable } from "../support/postgres18.ts";
+
+describe.skipIf(!(await engineAvailable()))("what the layer does about failures", () => {
+  let database: AppDatabase;
+  const logged: { readonly fields: object; readonly message: string }[] = [];
+
+  beforeAll(async () => {
+    database = await startAppDatabase();
+    const log = (fields: object, message: string) => void logged.push({ fields, message });
+    databasePool.logTo({ info: log, warn: log });
+  });
+  afterAll(async () => {
+    await databasePool.close(5000);
+    await database?.stop();
+  });
+
+  const use = (environment: Record<string, string> = {}) => {
+    const loaded = loadConfig(
+      {
+        DATABASE_URL: database.urls.database,
+        HEALTH_TOKEN: "x".repeat(32),
+        API_TOKEN: "y".repeat(32),
+        USE_ENHANCED_POOLING: "true",
+        ...environment,
+      },
+      () => undefined,
+    );
+    if (!loaded.ok) throw new Error(loaded.problems.join());
+    return databasePool.use(loaded.config.database);
+  };
+  const retries = () => databasePool.state().counters.retries;
+
+  /** Locks the companies, waits until a statement with `text` waits for them, ends its server process, unlocks. */
+  const killWaiting = (text: string) =>
+    database.asSuperuser(async (client) => {
+      await client.query("BEGIN; LOCK TABLE app.companies");
+      const waiting = async () => {
+        const { rows } = await client.query<{ pid: number }>(
+          "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1",
+          [`%${text}%`],
+        );
+        return rows[0]?.pid;
+      };
+      await eventually(async () => (await waiting()) !== undefined, { what: `a waiting ${text}` });
+      await client.query("SELECT pg_terminate_backend($1)", [await waiting()]);
+      await client.query("ROLLBACK");
+    });
+
+  it.each(["true", "false"])("repeats a read whose connection was killed (enhanced: %s)", async (mode) => {
+    await use({ USE_ENHANCED_POOLING: mode });
+    const before = retries().connection_lost ?? 0;
+    const killed = killWaiting("COUNT(*)");
+    await eventually(async () => (await lockHolders(database)) === 1);
+    expect(await prisma.company.count()).toBe(2);
+    await killed;
+    expect(retries().connection_lost).toBeGreaterThan(before);
+  });
+
+  it("does not repeat a write whose connection was killed, unless it is declared idempotent", async () => {
+    await use();
+    const [{ name }] = [await prisma.company.findFirstOrThrow()];
+    const touch = () => prisma.company.updateMany({ where: { name }, data: { name } });
+    const kill = async () => {
+      const killed = killWaiting("UPDATE");
+      await eventually(async () => (await lockHolders(database)) === 1);
+      return killed;
+    };
+    const first = kill();
+    await eventually(async () => (await lockHolders(database)) === 1);
+    await expect(touch()).rejects.toThrow(/terminating connection/);
+    await first;
+    const second = kill();
+    await eventually(async () => (await lockHolders(database)) === 1);
+    expect(await idempotent(touch)).toEqual({ count: 1 });
+    await second;
+  });
+
+  it("repeats writes that find PgBouncer full, and none of them twice", async () => {
+    await use({ DATABASE_CONNECTION_LIMIT: "4" });
+    await database.pgbouncer.console("SET max_client_conn = 0");
+    const names = Array.from({ length: 20 }, (_, index) => `full-${index}`);
+    const writes = Promise.all(names.map((name) => prisma.company.create({ data: { name } })));
+    await eventually(async () => (retries().client_limit ?? 0) > 0, { what: "a repetition" });
+    await database.pgbouncer.console("SET max_client_conn = 200");
+    await writes;
+    expect(await prisma.company.count({ where: { name: { startsWith: "full-" } } })).toBe(20);
+  });
+
+  it("repeats whole transactions that conflict, until each has had its effect exactly once", async () => {
+    await use({ DATABASE_CONNECTION_LIMIT: "10", DATABASE_RETRY_BUDGET: "30" });
+    await prisma.company.create({ data: { name: "counter-0" } });
+    const count = () =>
+      inTransaction(
+        async (transaction) => {
+          const { id, name } = await transaction.company.findFirstOrThrow({
+            where: { name: { startsWith: "counter-" } },
+          });
+          const next = Number(name.split("-")[1]) + 1;
+          await transaction.company.update({ where: { id }, data: { name: `counter-${next}` } });
+        },
+        { isolationLevel: "Serializable" },
+      );
+    await Promise.all(Array.from({ length: 8 }, count));
+    expect(retries().write_conflict).toBeGreaterThan(0);
+    expect(await prisma.company.count({ where: { name: "counter-8" } })).toBe(1);
+  });
+
+  it("opens the breaker while PgBouncer is gone, fails at once, and closes by itself", async () => {
+    await use({ DATABASE_RETRY_BUDGET: "0" });
+    await prisma.company.count();
+    const { container } = database.pgbouncer;
+    await container.pause(); // frees the test from a new port: the answer to a connection is what is missing
+    await use({
+      DATABASE_RETRY_BUDGET: "0",
+      DATABASE_ACQUIRE_TIMEOUT: "0.3",
+      DATABASE_CONNECTION_LIMIT: "10",
+    });
+    for (let call = 0; call < 5; call++) await prisma.company.count().catch(() => {});
+    expect(databasePool.state()).toMatchObject({ circuit: "open" });
+    await expect(prisma.company.count()).rejects.toBeInstanceOf(CircuitOpenError);
+    await container.unpause();
+    await eventually(async () => databasePool.state().circuit === "closed", { what: "the closed breaker" });
+    expect(await prisma.company.count()).toBeGreaterThan(0);
+    const changes = logged.filter(({ message }) => message.includes("circuit breaker"));
+    expect(changes.map(({ fields }) => fields)).toEqual(
+      expect.arrayContaining([{ circuit: "open" }, { circuit: "closed" }]),
+    );
+  });
+
+  it("logs a connection that is kept too long once, with who keeps it, and counts it", async () => {
+    await use({ DATABASE_LEAK_THRESHOLD: "0.5", DATABASE_CONNECTION_LIMIT: "3" });
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const holder = withCaller("a leaking job", () =>
+      inTransaction(async (transaction) => {
+        await transaction.company.count();
+        await released;
+      }),
+    );
+    const overdue = () => databasePool.state().measurements?.overdue;
+    await eventually(async () => (databasePool.state().measurements?.leaks ?? 0) > 0, { what: "a leak" });
+    expect(overdue()).toMatchObject({ count: 1, oldestCaller: "a leaking job" });
+    expect(overdue()?.oldestSeconds).toBeGreaterThanOrEqual(0.5);
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    release();
+    await holder;
+    expect(overdue()).toEqual({ count: 0, oldestSeconds: null, oldestCaller: null });
+    expect(databasePool.state().measurements?.leaks).toBe(1);
+    const told = logged.filter(({ message }) => message.includes("DATABASE_LEAK_THRESHOLD"));
+    expect(told).toHaveLength(1);
+    expect(told[0]?.fields).toMatchObject({ caller: "a leaking job" });
+  });
+
+  it("measures the wait for a connection, and nothing of it in standard mode", async () => {
+    await use({ DATABASE_CONNECTION_LIMIT: "1" });
+    const before = databasePool.state().measurements?.acquireWaitSeconds.count ?? 0;
+    await Promise.all([1, 2].map(() => prisma.$queryRaw`SELECT pg_sleep(0.2)::text`));
+    const { acquireWaitSeconds, connects } = databasePool.state().measurements ?? {};
+    expect(acquireWaitSeconds?.count).toBe(before + 2);
+    const quick = acquireWaitSeconds?.buckets.find(({ le }) => le === 0.1)?.count ?? 0;
+    expect((acquireWaitSeconds?.count ?? 0) - quick).toBeGreaterThanOrEqual(1);
+    expect(connects).toBeGreaterThan(0);
+    await use({ USE_ENHANCED_POOLING: "false" });
+    await prisma.company.count();
+    expect(databasePool.state()).toMatchObject({ counts: null, measurements: null });
+  });
+});
+
+/** Sessions that hold the companies locked. */
+async function lockHolders(database: AppDatabase): Promise<number> {
+  const { rows } = await database.asSuperuser((client) =>
+    client.query<{ holders: number }>(
+      "SELECT count(*)::int AS holders FROM pg_locks WHERE relation = 'app.companies'::regclass AND mode = 'AccessExclusiveLock' AND granted",
+    ),
+  );
+  return rows[0]?.holders ?? 0;
+}
