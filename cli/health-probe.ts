@@ -6,7 +6,7 @@ export type Probe =
   | { readonly reached: false; readonly reason: string };
 
 /** The endpoint itself answers within 2 s; the rest is for the way there. */
-const timeoutMilliseconds = 5_000;
+const defaultTimeoutMilliseconds = 5_000;
 
 /** Where and how a stack tells its health; part of its outputs. */
 export interface HealthEndpoint {
@@ -17,7 +17,10 @@ export interface HealthEndpoint {
 }
 
 /** Asks once. Never throws for a stack that does not answer. */
-export async function probeHealth({ healthUrl, healthToken, healthFormat }: HealthEndpoint): Promise<Probe> {
+export async function probeHealth(
+  { healthUrl, healthToken, healthFormat }: HealthEndpoint,
+  timeoutMilliseconds = defaultTimeoutMilliseconds,
+): Promise<Probe> {
   try {
     const response = await fetch(healthUrl, {
       headers: { authorization: `Bearer ${healthToken}` },

@@ -1,9 +1,12 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { budget, budgetObserved } from "./commands/budget.ts";
+import { doctor } from "./commands/doctor.ts";
 import { down } from "./commands/down.ts";
 import { health } from "./commands/health.ts";
+import { type InspectOptions, inspect } from "./commands/inspect.ts";
 import { status } from "./commands/status.ts";
 import { up } from "./commands/up.ts";
+import { type TableName, tableNames } from "./inspect/tables.ts";
 import { UserError } from "./user-error.ts";
 
 const stack = () => new Option("-s, --stack <name>", "stack to work on").default("dev").env("PULUMI_STACK");
@@ -84,6 +87,30 @@ function observationSeconds(text: string): number {
   }
   return seconds;
 }
+
+program
+  .command("doctor")
+  .description(
+    "what is wrong, why and what to do, also when the application is gone; exits 0 for nothing, 1 for warnings, 2 for failures",
+  )
+  .addOption(stack())
+  .addOption(json())
+  .action(async (options: { stack: string; json?: true }) => {
+    process.exitCode = await doctor(options.stack, options.json === true);
+  });
+
+program
+  .command("inspect")
+  .description("one table of what runs, in PgBouncer's and PostgreSQL's own column names")
+  .addArgument(new Argument("<what>", "which table").choices(tableNames))
+  .addOption(stack())
+  .addOption(json())
+  .option("--watch [seconds]", "show it again every so many seconds (2), until Ctrl-C")
+  .option("--all", "queries: idle sessions too")
+  .option("--show-sql", "queries: the text of the statements, which may hold data of others")
+  .action(async (what: TableName, options: InspectOptions & { stack: string }) => {
+    process.exitCode = await inspect(what, options.stack, options);
+  });
 
 try {
   await program.parseAsync();

@@ -20,14 +20,26 @@ export function runPulumi(args: readonly string[]): Promise<number> {
   return start(args, "inherit").then(({ code }) => code);
 }
 
-/** Runs Pulumi quietly. `input` goes to its standard input, which keeps secrets out of the process list. */
-export function capturePulumi(args: readonly string[], input?: string): Promise<Captured> {
-  return start([...args, "--non-interactive"], "pipe", input);
+/**
+ * Runs Pulumi quietly. `input` goes to its standard input, which keeps secrets out of the process list; `signal` ends
+ * it early, for commands that only read.
+ */
+export function capturePulumi(
+  args: readonly string[],
+  input?: string,
+  signal?: AbortSignal,
+): Promise<Captured> {
+  return start([...args, "--non-interactive"], "pipe", input, signal);
 }
 
-function start(args: readonly string[], stdio: "inherit" | "pipe", input?: string): Promise<Captured> {
+function start(
+  args: readonly string[],
+  stdio: "inherit" | "pipe",
+  input?: string,
+  signal?: AbortSignal,
+): Promise<Captured> {
   return new Promise((resolve, reject) => {
-    const child = spawn("pulumi", args, { cwd: projectDirectory, stdio });
+    const child = spawn("pulumi", args, { cwd: projectDirectory, stdio, signal });
     const output = { stdout: "", stderr: "" };
     child.stdout?.on("data", (chunk: Buffer) => {
       output.stdout += chunk.toString();

@@ -63,7 +63,7 @@ export function administrationIn({ deployment }: StackState): Administration | u
 }
 
 /** With --show-secrets a secret is { <marker>: …, plaintext: "<JSON>" }. */
-function plain(inputs: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function plain(inputs: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const secret = z.looseObject({ plaintext: z.string() });
   return Object.fromEntries(
     Object.entries(inputs).map(([key, value]) => {

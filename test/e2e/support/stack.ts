@@ -14,6 +14,8 @@ export interface Outputs {
   readonly apiToken: string;
   readonly databaseUrl: string;
   readonly directDatabaseUrl: string;
+  readonly monitorUrl: string;
+  readonly consoleUrl: string;
   readonly pgbouncerHost: string;
   readonly pgbouncerPort: number;
   readonly preset: string;

@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { bounded } from "../doctor/bounded.ts";
+import { withSession } from "../doctor/session.ts";
+import { pick, type Row, renderTable } from "../inspect/render.ts";
+import { type TableName, type TableOptions, tableOf } from "../inspect/tables.ts";
+import { readMonitorUrls } from "../stack.ts";
+import { UserError } from "../user-error.ts";
+
+export interface InspectOptions extends TableOptions {
+  readonly json?: boolean;
+  /** Seconds between two looks; true: the default. */
+  readonly watch?: string | true;
+}
+
+const lookLimit = 5_000;
+const defaultWatchSeconds = 2;
+
+/** `poolkit inspect`: one table, once or again and again until Ctrl-C. Exits 0, or 2 where the source does not answer. */
+export async function inspect(what: TableName, stack: string, options: InspectOptions): Promise<number> {
+  const seconds = watchSeconds(options.watch);
+  const table = tableOf(what, options);
+  const url = (await readMonitorUrls(stack))[table.source];
+  const print = options.json === true ? asJson : asText(seconds !== undefined);
+  for (;;) {
+    const looked = await bounded(lookLimit, (signal) =>
+      withSession(url, signal, (ask) => ask<Row>(table.sql)),
+    );
+    if (looked.ok) {
+      process.stdout.write(print(table.columns, looked.seen));
+    } else {
+      const message = `${new URL(url).host} does not answer: ${looked.message}; run: poolkit doctor -s ${stack}`;
+      if (seconds === undefined) throw new UserError(message);
+      process.stderr.write(`poolkit: ${message}\n`);
+    }
+    if (seconds === undefined) return 0;
+    await sleep(seconds * 1000);
+  }
+}
+
+/** One JSON array in one line; with --watch one line a look. */
+function asJson(columns: readonly string[], rows: readonly Row[]): string {
+  return `${JSON.stringify(rows.map((row) => pick(columns, row)))}\n`;
+}
+
+function asText(isWatching: boolean) {
+  return (columns: readonly string[], rows: readonly Row[]): string => {
+    const table = `${renderTable(columns, rows)}\n`;
+    if (!isWatching) return table;
+    const stamped = `${new Date().toISOString()}\n${table}`;
+    // On a terminal each look takes the place of the one before; in a file they follow each other.
+    return process.stdout.isTTY ? `\x1b[H\x1b[2J${stamped}` : `${stamped}\n`;
+  };
+}
+
+function watchSeconds(watch: string | true | undefined): number | undefined {
+  if (watch === undefined) return undefined;
+  const seconds = watch === true ? defaultWatchSeconds : Number(watch);
+  if (seconds >= 1 && seconds <= 3600) return seconds;
+  throw new UserError(`--watch ${String(watch)}: a number of seconds from 1 to 3600 is allowed`);
+}

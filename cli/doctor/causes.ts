@@ -1,0 +1,172 @@
+import type { EngineNames } from "../../infra/names.ts";
+
+/** What advice and commands name: the stack, its containers and its limits (the output `poolLimits`). */
+export interface Place {
+  readonly stack: string;
+  readonly names: EngineNames;
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+interface Cause {
+  /** What to do, and which number to change. */
+  readonly advice: (place: Place) => string;
+  /** The command to run next, where no rule knows a more exact one. Needs no password on the command line. */
+  readonly command: (place: Place) => string;
+}
+
+const up = ({ stack }: Place) => `npx poolkit up -s ${stack}`;
+const repair = ({ stack }: Place) => `pulumi up --refresh -s ${stack}`;
+const log = (component: "postgres" | "pgbouncer" | "app") => (place: Place) =>
+  `docker logs --tail 50 ${place.names[component]}`;
+const override = (name: string, example: (limits: Place["limits"]) => number) => (place: Place) =>
+  `pulumi config set --path poolkit:overrides.${name} ${example(place.limits)} -s ${place.stack} && pulumi up -s ${place.stack}`;
+const inspect = (what: string) => (place: Place) => `npx poolkit inspect ${what} -s ${place.stack}`;
+
+/** How a limit stands in a sentence: its number where the stack's outputs have it. */
+const now = (limits: Place["limits"], name: string) =>
+  limits[name] === undefined ? "" : ` (now ${limits[name]})`;
+
+/**
+ * Every cause that the doctor names, in the order of weight: what brings the others about stands first. The names are
+ * those of the application's health where it has the same cause.
+ */
+export const causes = {
+  engine_unreachable: {
+    advice: () => "Start Docker Engine, or set DOCKER_HOST to the engine that the stack was deployed to.",
+    command: () => "docker info",
+  },
+  not_deployed: {
+    advice: () => "The state has no finished deployment to look through: run up and see its first error.",
+    command: up,
+  },
+  update_interrupted: {
+    advice: () => "An update was killed in the middle: run up, which looks for what it had made.",
+    command: up,
+  },
+  disk_full: {
+    advice: () =>
+      "Give the file system of the data volume space before Postgres stops: remove old data, images or logs, or enlarge the disk.",
+    command: () => "docker system df",
+  },
+  out_of_memory: {
+    advice: () =>
+      "The kernel ends processes of a container that reaches its memory limit: lower pools and work_mem, or give the container more.",
+    command: ({ names }) => `docker stats --no-stream ${names.postgres} ${names.pgbouncer} ${names.app}`,
+  },
+  dns: {
+    advice: () => "A container is not known by its name in the stack's network: attach it again.",
+    command: repair,
+  },
+  postgres_unreachable: {
+    advice: () =>
+      "Start Postgres; PgBouncer keeps its clients waiting and goes on by itself within server_login_retry.",
+    command: log("postgres"),
+  },
+  postgres_connections_exhausted: {
+    advice: ({ limits }) =>
+      `End sessions that nobody needs; direct connections count against max_connections${now(limits, "postgres")}: let applications connect through PgBouncer.`,
+    command: inspect("queries --all"),
+  },
+  login_failing: {
+    advice: () =>
+      "The application's role, its password in Postgres and PgBouncer's userlist must belong together: deploy them again.",
+    command: repair,
+  },
+  pgbouncer_paused: {
+    advice: () => "Somebody paused the pooler: resume it when the planned work is done.",
+    command: ({ names }) => `docker kill --signal USR2 ${names.pgbouncer}`,
+  },
+  pgbouncer_unreachable: {
+    advice: () => "Start PgBouncer and see its log for the reason.",
+    command: log("pgbouncer"),
+  },
+  idle_in_transaction: {
+    advice: () =>
+      "End the transaction in the application that opened it: no work that waits for others between BEGIN and COMMIT; poolkit:overrides.idleInTransactionTimeoutSeconds is the limit.",
+    command: inspect("queries"),
+  },
+  lock_wait: {
+    advice: () =>
+      "End the session that holds the lock; keep transactions short and take locks in the same order; poolkit:overrides.lockTimeoutSeconds is the limit.",
+    command: inspect("locks"),
+  },
+  slow_queries: {
+    advice: () =>
+      "See the statements and their plans, and add an index or less work; poolkit:overrides.statementTimeoutSeconds is the limit.",
+    command: inspect("queries --show-sql"),
+  },
+  pgbouncer_client_limit: {
+    advice: ({ limits }) =>
+      `Raise poolkit:overrides.maxClientConnections${now(limits, "pgbouncerClients")}, or lower replicas times DATABASE_CONNECTION_LIMIT${now(limits, "application")}.`,
+    command: inspect("clients"),
+  },
+  pgbouncer_pool_exhausted: {
+    advice: ({ limits }) =>
+      `First end what holds the server connections for long; if all of them work, raise poolkit:overrides.poolSize${now(limits, "pgbouncerPool")}.`,
+    command: inspect("pools"),
+  },
+  migration_pending: {
+    advice: () => "Deploy the migrations over the direct connection.",
+    command: repair,
+  },
+  app_pool_leak: {
+    advice: () => "Give every connection back in a finally; the application's health names who did not.",
+    command: ({ stack }) => `npx poolkit health --json -s ${stack}`,
+  },
+  app_pool_exhausted: {
+    advice: ({ limits }) =>
+      `Find slow or leaking work, or raise poolkit:overrides.connectionLimit${now(limits, "application")}.`,
+    command: override("connectionLimit", ({ application = 10 }) => application * 2),
+  },
+  app_unreachable: {
+    advice: () => "Start the application's container and see its log for the reason.",
+    command: log("app"),
+  },
+  query_failing: {
+    advice: () => "See the logs of PgBouncer and Postgres for the reason.",
+    command: log("pgbouncer"),
+  },
+  configuration_refused: {
+    advice: () => "The application refused its last configuration and keeps the former one: correct it.",
+    command: log("app"),
+  },
+  configuration_drift: {
+    advice: () =>
+      "Something was changed beside Pulumi: deploy again to repair it, or take it into the configuration.",
+    command: repair,
+  },
+  container_restarting: {
+    advice: () => "The container ended and was started again by the engine: see why.",
+    command: ({ names }) => `docker logs --tail 50 ${names.app}`,
+  },
+  container_unhealthy: {
+    advice: () => "The image's own health check fails though the service answers: see its output.",
+    command: ({ names }) => `docker inspect --format '{{json .State.Health}}' ${names.app}`,
+  },
+  descriptors_low: {
+    advice: () =>
+      "PgBouncer may run out of file descriptors before its limits: deploy again with its own limit.",
+    command: repair,
+  },
+  clock_skew: {
+    advice: () =>
+      "Synchronise the clocks (NTP): certificates, tokens and logs of different hosts will not fit.",
+    command: () => "timedatectl status",
+  },
+  monitoring_incomplete: {
+    advice: () => "The monitoring login does not work, so a part of this report is missing.",
+    command: repair,
+  },
+} satisfies Readonly<Record<string, Cause>>;
+
+export type CauseName = keyof typeof causes;
+
+/** Position in the order of weight; a cause that only the application knows comes after all others. */
+export function weightOf(cause: string): number {
+  const position = Object.keys(causes).indexOf(cause);
+  return position < 0 ? Number.MAX_SAFE_INTEGER : position;
+}
+
+export function isKnown(cause: string): cause is CauseName {
+  return Object.hasOwn(causes, cause);
+}

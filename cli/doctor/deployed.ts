@@ -1,0 +1,76 @@
+import { z } from "zod";
+import { plain } from "../stack-state.ts";
+
+const inputs = z.record(z.string(), z.unknown());
+const export_ = z.looseObject({
+  deployment: z.looseObject({
+    resources: z
+      .array(z.looseObject({ type: z.string(), inputs: inputs.optional(), outputs: inputs.optional() }))
+      .nullish(),
+    pending_operations: z.array(z.unknown()).nullish(),
+  }),
+});
+
+/** Outputs of infra/index.ts; each may be missing, because a first `up` that failed has not set them all. */
+const outputs = z.object({
+  preset: z.string().optional(),
+  healthUrl: z.string().optional(),
+  healthToken: z.string().optional(),
+  healthFormat: z.literal("status").optional(),
+  databaseUrl: z.string().optional(),
+  directDatabaseUrl: z.string().optional(),
+  monitorUrl: z.string().optional(),
+  consoleUrl: z.string().optional(),
+  poolLimits: z.record(z.string(), z.number()).optional(),
+});
+
+/** What the last `up` deployed, as Pulumi's state has it. */
+export interface Deployed {
+  readonly outputs: z.infer<typeof outputs>;
+  /** The whole [pgbouncer] section. */
+  readonly pgbouncerSettings: Readonly<Record<string, string>>;
+  /** Settings of the application's role (`statement_timeout`, …), as `ALTER ROLE … SET` takes them. */
+  readonly roleSettings: Readonly<Record<string, string>>;
+  /** CONNECTION LIMIT of the application's role; undefined where the state has none. */
+  readonly roleConnectionLimit: number | undefined;
+  /** Names of the migrations. */
+  readonly migrations: readonly string[];
+  /** Schema of the tables and of Prisma's table of migrations. */
+  readonly schema: string;
+  /** Steps that a killed `up` began and did not end. */
+  readonly pendingOperations: number;
+}
+
+const strings = z.record(z.string(), z.string());
+
+/** Reads `pulumi stack export --show-secrets`. Whatever is missing or of another form is left out. */
+export function deployedIn(json: unknown, appRole: string): Deployed {
+  const { deployment } = export_.parse(json);
+  const resources = deployment.resources ?? [];
+  const of = (type: string) => resources.filter((resource) => resource.type === type);
+  const first = (type: string) => plain(of(type)[0]?.inputs ?? {});
+  const role = of("postgresql:index/role:Role")
+    .map((resource) => plain(resource.inputs ?? {}))
+    .find(({ name }) => name === appRole);
+  const timeouts = {
+    statement_timeout: role?.statementTimeout,
+    idle_in_transaction_session_timeout: role?.idleInTransactionSessionTimeout,
+  };
+  const migrations = first("poolkit:index:Migrations");
+  return {
+    outputs: outputs.safeParse(plain(of("pulumi:pulumi:Stack")[0]?.outputs ?? {})).data ?? {},
+    pgbouncerSettings: strings.safeParse(first("poolkit:index:PgBouncerConfig").settings).data ?? {},
+    roleSettings: {
+      ...Object.fromEntries(
+        Object.entries(timeouts).flatMap(([name, value]) =>
+          typeof value === "number" ? [[name, String(value)]] : [],
+        ),
+      ),
+      ...strings.safeParse(first("poolkit:index:RoleSettings").settings).data,
+    },
+    roleConnectionLimit: typeof role?.connectionLimit === "number" ? role.connectionLimit : undefined,
+    migrations: Object.keys(strings.safeParse(migrations.migrations).data ?? {}).sort(),
+    schema: typeof migrations.schema === "string" ? migrations.schema : "public",
+    pendingOperations: deployment.pending_operations?.length ?? 0,
+  };
+}

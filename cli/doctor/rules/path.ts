@@ -1,0 +1,149 @@
+import type { Looked } from "../bounded.ts";
+import type { Observation } from "../look.ts";
+import type { PathSeen } from "../look-path.ts";
+import type { Symptom } from "../symptom.ts";
+import { count, oneLine } from "../text.ts";
+import { isPaused, isSaturated } from "./pooler.ts";
+
+type Failed = Extract<Looked<PathSeen>, { ok: false }>;
+
+/** A new connection of the application that waits longer than this waits for a server connection. */
+const slowAnswerMilliseconds = 1_000;
+
+const fail = (cause: string, evidence: string): Symptom => ({ cause, severity: "fail", evidence });
+
+/** The way of the application's queries, the logins on it, and what the application itself says. */
+export function pathSymptoms(seen: Observation): Symptom[] {
+  return [
+    ...way(seen),
+    ...login(seen),
+    ...server(seen),
+    ...pooler(seen),
+    ...migrations(seen),
+    ...health(seen),
+  ];
+}
+
+function way(seen: Observation): Symptom[] {
+  const { path } = seen;
+  if (path === null) return [];
+  if (!path.ok) return [failedWay(path, seen)];
+  const { firstAnswerMilliseconds } = path.seen;
+  if (firstAnswerMilliseconds < slowAnswerMilliseconds || !isSaturated(seen)) return [];
+  const evidence = `a new connection through PgBouncer waited ${firstAnswerMilliseconds} ms for its first answer`;
+  return [{ cause: "pgbouncer_pool_exhausted", severity: "warn", evidence }];
+}
+
+function failedWay({ failure, message }: Failed, seen: Observation): Symptom {
+  const through = `through PgBouncer: ${message}`;
+  switch (failure) {
+    case "upstream_down":
+      return fail("postgres_unreachable", `PgBouncer cannot connect to Postgres: ${message}`);
+    case "connections_exhausted":
+      return fail("postgres_connections_exhausted", through);
+    case "client_limit":
+      return fail("pgbouncer_client_limit", through);
+    case "login":
+      return fail(
+        "login_failing",
+        seen.login?.ok === true
+          ? `Postgres accepts the application's password, PgBouncer's userlist does not: ${message}`
+          : through,
+      );
+    case "dns":
+    case "unreachable":
+      return fail("pgbouncer_unreachable", through);
+    case "timeout":
+    case "queue_timeout":
+      return fail(causeOfSilence(seen), through);
+    case "other":
+      return fail("query_failing", through);
+  }
+}
+
+/** The application's way gets no answer in time: the nearest part that explains it. */
+function causeOfSilence(seen: Observation): string {
+  if (seen.console !== null && !seen.console.ok) return "pgbouncer_unreachable";
+  if (isPaused(seen)) return "pgbouncer_paused";
+  if (isSaturated(seen)) return "pgbouncer_pool_exhausted";
+  if (seen.postgres !== null && !seen.postgres.ok) {
+    return seen.postgres.failure === "connections_exhausted"
+      ? "postgres_connections_exhausted"
+      : "postgres_unreachable";
+  }
+  if (seen.login !== null && !seen.login.ok && seen.login.failure === "login") return "login_failing";
+  return "query_failing";
+}
+
+function login({ login, path, postgres }: Observation): Symptom[] {
+  const symptoms: Symptom[] = [];
+  const role = postgres?.ok ? postgres.seen.role : undefined;
+  if (role === null)
+    symptoms.push(fail("login_failing", "the application's role does not exist in Postgres"));
+  if (role?.canLogin === false) symptoms.push(fail("login_failing", "the application's role has NOLOGIN"));
+  if (role?.isExpired) {
+    symptoms.push(fail("login_failing", "the password of the application's role has expired (VALID UNTIL)"));
+  }
+  if (login === null || login.ok) return symptoms;
+  // Where the way still works, PgBouncer has connections from before; its next one is refused.
+  const severity = path?.ok ? "warn" : "fail";
+  const evidence = `Postgres refuses the application's login: ${login.message}`;
+  if (login.failure === "login") symptoms.push({ cause: "login_failing", severity, evidence });
+  if (login.failure === "connections_exhausted") {
+    symptoms.push({ cause: "postgres_connections_exhausted", severity, evidence });
+  }
+  return symptoms;
+}
+
+function server({ postgres, backends }: Observation): Symptom[] {
+  if (postgres === null || postgres.ok) return [];
+  const { failure, message } = postgres;
+  const direct = `direct connection to Postgres: ${message}`;
+  const isOurs = /for role/.test(message);
+  if (failure === "connections_exhausted" && !isOurs) {
+    const cause = "postgres_connections_exhausted";
+    return [fail(cause, direct), ...(backends.ok ? [fail(cause, holders(backends.seen))] : [])];
+  }
+  if (failure === "unreachable" || failure === "timeout" || failure === "dns") {
+    return [fail("postgres_unreachable", direct)];
+  }
+  return [{ cause: "monitoring_incomplete", severity: "warn", evidence: direct }];
+}
+
+/** `who holds the connections: poolkit_owner: idle (94), poolkit_app: idle (3)`. */
+function holders(backends: readonly string[]): string {
+  const groups = [...Map.groupBy(backends, (backend) => backend)].sort(([, a], [, b]) => b.length - a.length);
+  const largest = groups.slice(0, 4).map(([name, { length }]) => `${oneLine(name, 80)} (${length})`);
+  return `${count(backends.length, "session", "sessions")}, the most of: ${largest.join(", ")}`;
+}
+
+function pooler({ console, path }: Observation): Symptom[] {
+  if (console === null || console.ok) return [];
+  const evidence = `PgBouncer's console: ${console.message}`;
+  const isGone = console.failure !== "login" && console.failure !== "other";
+  return [
+    isGone && path?.ok !== true
+      ? fail("pgbouncer_unreachable", evidence)
+      : { cause: "monitoring_incomplete", severity: "warn", evidence },
+  ];
+}
+
+function migrations({ path, deployed }: Observation): Symptom[] {
+  if (!path?.ok || !deployed.ok || path.seen.migrations === null) return [];
+  const applied = new Set(path.seen.migrations);
+  const pending = deployed.seen.migrations.filter((name) => !applied.has(name));
+  if (pending.length === 0) return [];
+  const evidence = `${count(pending.length, "deployed migration is", "deployed migrations are")} not applied (first: ${pending[0]})`;
+  return [fail("migration_pending", evidence)];
+}
+
+function health({ health }: Observation): Symptom[] {
+  if (health === null) return [];
+  if (!health.reached) return [fail("app_unreachable", oneLine(health.reason))];
+  const { status, cause, output } = health.body;
+  if (status === "pass") return [];
+  const isName = cause != null && /^[a-z][a-z_]*$/.test(cause);
+  const words = [isName ? undefined : cause, output].filter((text) => text != null).join(": ");
+  const evidence = `the application's health says ${status}${words === "" ? "" : `: ${oneLine(words, 300)}`}`;
+  return [{ cause: isName ? cause : "app_unreachable", severity: status, evidence }];
+}

@@ -1,0 +1,579 @@
+import { describe, expect, it } from "vitest";
+import { bounded } from "../../cli/doctor/bounded.ts";
+import { causes } from "../../cli/doctor/causes.ts";
+import { deployedIn } from "../../cli/doctor/deployed.ts";
+import { failureOf } from "../../cli/doctor/failure.ts";
+import { exitCodeOf, findingsIn, findingsOf } from "../../cli/doctor/findings.ts";
+import type { Observation } from "../../cli/doctor/look.ts";
+import { backendIn, type ContainerSeen, diskIn } from "../../cli/doctor/look-engine.ts";
+import type { PgBouncerSeen } from "../../cli/doctor/look-pgbouncer.ts";
+import type { PostgresSeen, SessionRow } from "../../cli/doctor/look-postgres.ts";
+import { jsonReport, textReport } from "../../cli/doctor/report.ts";
+import { millisecondsOf } from "../../cli/doctor/rules/drift.ts";
+import { duration, oneLine } from "../../cli/doctor/text.ts";
+import { engineNames } from "../../infra/names.ts";
+
+const names = engineNames("shop");
+const place = { stack: "shop", names, limits: { postgres: 100, pgbouncerPool: 5 } };
+
+const saw = <Seen>(seen: Seen) => ({ ok: true, seen, milliseconds: 1 }) as const;
+const missed = (failure: "unreachable" | "timeout" | "login" | "client_limit", message: string = failure) =>
+  ({ ok: false, failure, message, milliseconds: 1 }) as const;
+const refused = (message: string) =>
+  ({ ok: false, failure: "connections_exhausted", message, milliseconds: 1 }) as const;
+
+function container(name: string, alias: string, change: Partial<ContainerSeen> = {}): ContainerSeen {
+  return {
+    name,
+    state: "running",
+    exitCode: 0,
+    oomKilled: false,
+    restarts: 0,
+    sinceSeconds: 60,
+    failingCheck: null,
+    network: names.network,
+    isOnNetwork: true,
+    alias,
+    hasAlias: true,
+    openFilesLimit: null,
+    lastLines: [],
+    memory: { usedBytes: 1, limitBytes: 100 },
+    ...change,
+  };
+}
+
+const session = (change: Partial<SessionRow>): SessionRow => ({
+  pid: 1,
+  usename: "poolkit_app",
+  application_name: "orders",
+  state: "idle",
+  state_seconds: 0,
+  wait_event_type: "Client",
+  blocked_by: [],
+  ...change,
+});
+
+const pool = {
+  ...{ database: "poolkit", user: "poolkit_app", cl_active: 1, cl_waiting: 0, sv_active: 0, sv_idle: 2 },
+  ...{ sv_used: 0, sv_login: 0, maxwait: 0, maxwait_us: 0 },
+};
+const database = {
+  ...{ name: "poolkit", pool_size: 5, reserve_pool_size: 2, max_connections: 10, current_connections: 2 },
+  ...{ paused: 0, disabled: 0 },
+};
+
+const config = (values: Record<string, string>) =>
+  new Map(Object.entries(values).map(([key, value]) => [key, { value, default: value }]));
+
+const console_: PgBouncerSeen = {
+  version: "1.26.1",
+  state: { active: "yes", paused: "no", suspended: "no" },
+  pools: [pool],
+  databases: [database],
+  lists: { used_clients: 2, used_servers: 2 },
+  config: config({ max_client_conn: "50", default_pool_size: "5" }),
+};
+
+const postgres_: PostgresSeen = {
+  version: "18.6",
+  clockAheadSeconds: 0,
+  maxConnections: 100,
+  reservedConnections: 3,
+  sessions: [session({})],
+  roleSettings: { statement_timeout: "30000" },
+  role: { canLogin: true, connectionLimit: 12, isExpired: false },
+  straySettings: [],
+};
+
+const deployed_ = {
+  outputs: { databaseUrl: "postgresql://a", monitorUrl: "postgresql://b", consoleUrl: "postgresql://c" },
+  pgbouncerSettings: { max_client_conn: "50", default_pool_size: "5" },
+  roleSettings: { statement_timeout: "30000" },
+  roleConnectionLimit: 12,
+  migrations: ["1_init"],
+  schema: "app",
+  pendingOperations: 0,
+};
+
+const well: Observation = {
+  engine: saw({ version: "20.10", clockAheadSeconds: 0 }),
+  containers: {
+    postgres: saw(container(names.postgres, "postgres")),
+    pgbouncer: saw(container(names.pgbouncer, "pgbouncer", { openFilesLimit: 4096 })),
+    app: saw(container(names.app, "app")),
+  },
+  outOfMemory: saw([]),
+  disk: saw({ usedBytes: 20, availableBytes: 80 }),
+  backends: saw(["poolkit_owner: idle", "poolkit_owner: idle", "poolkit_app: idle in transaction"]),
+  console: saw(console_),
+  postgres: saw(postgres_),
+  path: saw({ firstAnswerMilliseconds: 3, migrations: ["1_init"] }),
+  login: saw(true as const),
+  health: { reached: true, body: { status: "pass" } },
+  deployed: saw(deployed_),
+};
+
+const withConsole = (change: Partial<PgBouncerSeen>): Observation => ({
+  ...well,
+  console: saw({ ...console_, ...change }),
+});
+const withPostgres = (change: Partial<PostgresSeen>): Observation => ({
+  ...well,
+  postgres: saw({ ...postgres_, ...change }),
+});
+const withContainer = (component: "postgres" | "pgbouncer" | "app", change: Partial<ContainerSeen>) => ({
+  ...well,
+  containers: { ...well.containers, [component]: saw(container(names[component], component, change)) },
+});
+const fullPool = { pools: [{ ...pool, sv_active: 7, sv_idle: 0, cl_waiting: 3, maxwait: 4 }] };
+
+const named = (seen: Observation) =>
+  findingsOf(seen, place).map(({ severity, cause }) => `${severity} ${cause}`);
+
+describe("findings", () => {
+  it("are none where nothing is wrong", () => {
+    expect(findingsOf(well, place)).toEqual([]);
+  });
+
+  const cases: [string, Observation, string[]][] = [
+    ["engine gone", { ...well, engine: missed("unreachable") }, ["fail engine_unreachable"]],
+    ["state unreadable", { ...well, deployed: missed("timeout") }, ["fail not_deployed"]],
+    ["first up failed", { ...well, deployed: saw({ ...deployed_, outputs: {} }) }, ["fail not_deployed"]],
+    [
+      "up killed",
+      { ...well, deployed: saw({ ...deployed_, pendingOperations: 1 }) },
+      ["warn update_interrupted"],
+    ],
+    ["disk nearly full", { ...well, disk: saw({ usedBytes: 92, availableBytes: 8 }) }, ["warn disk_full"]],
+    ["disk full", { ...well, disk: saw({ usedBytes: 99, availableBytes: 1 }) }, ["fail disk_full"]],
+    [
+      "Postgres died of a full disk",
+      withContainer("postgres", {
+        state: "stopped",
+        exitCode: 1,
+        lastLines: ['PANIC:  could not write to file "pg_wal/xlogtemp.29": No space left on device'],
+      }),
+      ["fail disk_full", "fail postgres_unreachable"],
+    ],
+    [
+      "killed at its memory limit",
+      withContainer("app", { state: "stopped", exitCode: 137, oomKilled: true }),
+      ["fail out_of_memory", "fail app_unreachable"],
+    ],
+    [
+      "a process was killed at the memory limit, the container lives",
+      { ...well, outOfMemory: saw([{ container: names.postgres, secondsAgo: 30 }]) },
+      ["warn out_of_memory"],
+    ],
+    [
+      "memory nearly used up",
+      withContainer("app", { memory: { usedBytes: 95, limitBytes: 100 } }),
+      ["warn out_of_memory"],
+    ],
+    ["off the network", withContainer("app", { isOnNetwork: false, hasAlias: false }), ["fail dns"]],
+    ["no alias", withContainer("postgres", { hasAlias: false }), ["fail dns"]],
+    [
+      "container missing",
+      { ...well, containers: { ...well.containers, app: saw(null) } },
+      ["fail app_unreachable"],
+    ],
+    ["container paused", withContainer("pgbouncer", { state: "paused" }), ["fail pgbouncer_unreachable"]],
+    ["container in a restart loop", withContainer("app", { state: "restarting" }), ["fail app_unreachable"]],
+    ["restarted lately", withContainer("app", { restarts: 2 }), ["warn container_restarting"]],
+    ["restarted long ago", withContainer("app", { restarts: 2, sinceSeconds: 9000 }), []],
+    [
+      "own health check fails, service answers",
+      withContainer("postgres", { failingCheck: "timeout" }),
+      ["warn container_unhealthy"],
+    ],
+    [
+      "Postgres gone",
+      { ...well, postgres: missed("unreachable"), login: missed("unreachable"), path: missed("timeout") },
+      ["fail postgres_unreachable"],
+    ],
+    [
+      "PgBouncer gone",
+      { ...well, console: missed("unreachable"), path: missed("unreachable") },
+      ["fail pgbouncer_unreachable"],
+    ],
+    ["monitor refused", { ...well, console: missed("login") }, ["warn monitoring_incomplete"]],
+    [
+      "no connection left",
+      {
+        ...well,
+        postgres: refused("sorry, too many clients already"),
+        login: refused("sorry, too many clients already"),
+      },
+      ["fail postgres_connections_exhausted"],
+    ],
+    [
+      "the monitor's own limit is no exhaustion",
+      { ...well, postgres: refused('too many connections for role "poolkit_monitor"') },
+      ["warn monitoring_incomplete"],
+    ],
+    [
+      "connections nearly used up",
+      withPostgres({ sessions: Array.from({ length: 80 }, (_, pid) => session({ pid })) }),
+      ["warn postgres_connections_exhausted"],
+    ],
+    ["client limit", { ...well, path: missed("client_limit") }, ["fail pgbouncer_client_limit"]],
+    [
+      "clients near their limit",
+      withConsole({ lists: { used_clients: 41, used_servers: 2 } }),
+      ["warn pgbouncer_client_limit"],
+    ],
+    [
+      "password differs, nothing works",
+      { ...well, path: missed("login"), login: missed("login") },
+      ["fail login_failing"],
+    ],
+    ["password differs, old connections work", { ...well, login: missed("login") }, ["warn login_failing"]],
+    [
+      "role may not log in",
+      withPostgres({ role: { canLogin: false, connectionLimit: 12, isExpired: false } }),
+      ["fail login_failing"],
+    ],
+    [
+      "password expired",
+      withPostgres({ role: { canLogin: true, connectionLimit: 12, isExpired: true } }),
+      ["fail login_failing"],
+    ],
+    [
+      "paused",
+      { ...withConsole({ databases: [{ ...database, paused: 1 }] }), path: missed("timeout") },
+      ["fail pgbouncer_paused"],
+    ],
+    ["disabled", withConsole({ databases: [{ ...database, disabled: 1 }] }), ["fail pgbouncer_paused"]],
+    [
+      "pool exhausted by nobody to see",
+      { ...withConsole(fullPool), path: missed("timeout") },
+      ["fail pgbouncer_pool_exhausted"],
+    ],
+    ["queue in front of a full pool", withConsole(fullPool), ["warn pgbouncer_pool_exhausted"]],
+    [
+      "a pool that is busy but keeps nobody waiting is fine",
+      withConsole({ pools: [{ ...pool, sv_active: 5, sv_idle: 0 }] }),
+      [],
+    ],
+    [
+      "pool exhausted by idle transactions: they come first and count as failures",
+      {
+        ...withPostgres({ sessions: [session({ state: "idle in transaction", state_seconds: 9 })] }),
+        console: saw({ ...console_, ...fullPool }),
+        path: missed("timeout"),
+      },
+      ["fail idle_in_transaction", "fail pgbouncer_pool_exhausted"],
+    ],
+    [
+      "idle in transaction, aborted too",
+      withPostgres({ sessions: [session({ state: "idle in transaction (aborted)", state_seconds: 2 })] }),
+      ["warn idle_in_transaction"],
+    ],
+    [
+      "a transaction that pauses shortly is fine",
+      withPostgres({ sessions: [session({ state: "idle in transaction", state_seconds: 1 })] }),
+      [],
+    ],
+    [
+      "lock wait behind an idle transaction",
+      withPostgres({
+        sessions: [
+          session({ pid: 7, state: "idle in transaction", state_seconds: 20 }),
+          session({ pid: 8, state: "active", state_seconds: 9, wait_event_type: "Lock", blocked_by: [7] }),
+        ],
+      }),
+      ["warn idle_in_transaction", "warn lock_wait"],
+    ],
+    [
+      "slow query",
+      withPostgres({ sessions: [session({ state: "active", state_seconds: 6, wait_event_type: null })] }),
+      ["warn slow_queries"],
+    ],
+    [
+      "migration missing",
+      { ...well, path: saw({ firstAnswerMilliseconds: 3, migrations: [] }) },
+      ["fail migration_pending"],
+    ],
+    [
+      "migrations table not readable says nothing",
+      { ...well, path: saw({ firstAnswerMilliseconds: 3, migrations: null }) },
+      [],
+    ],
+    [
+      "application gone",
+      { ...well, health: { reached: false, reason: "does not answer" } },
+      ["fail app_unreachable"],
+    ],
+    [
+      "what only the application sees",
+      { ...well, health: { reached: true, body: { status: "warn", cause: "app_pool_leak" } } },
+      ["warn app_pool_leak"],
+    ],
+    [
+      "a cause that this version does not know comes last",
+      {
+        ...withContainer("app", { restarts: 1 }),
+        health: { reached: true, body: { status: "warn", cause: "moon_phase" } },
+      },
+      ["warn container_restarting", "warn moon_phase"],
+    ],
+    [
+      "an own application's status",
+      { ...well, health: { reached: true, body: { status: "fail", cause: "answered 503 without a body" } } },
+      ["fail app_unreachable"],
+    ],
+    [
+      "PgBouncer's setting changed live",
+      withConsole({ config: config({ max_client_conn: "50", default_pool_size: "3" }) }),
+      ["warn configuration_drift"],
+    ],
+    [
+      "role's setting changed",
+      withPostgres({ roleSettings: { statement_timeout: "1s" } }),
+      ["warn configuration_drift"],
+    ],
+    [
+      "ALTER SYSTEM",
+      withPostgres({ straySettings: [{ name: "jit", reason: "ALTER SYSTEM" }] }),
+      ["warn configuration_drift"],
+    ],
+    ["clock of Postgres", withPostgres({ clockAheadSeconds: -30 }), ["warn clock_skew"]],
+    ["descriptors", withContainer("pgbouncer", { openFilesLimit: 60 }), ["warn descriptors_low"]],
+  ];
+
+  it.each(cases)("%s", (_, seen, expected) => {
+    expect(named(seen)).toEqual(expected);
+  });
+
+  it("name the process, its age and a command that ends exactly that one", () => {
+    const sessions = [
+      session({ pid: 7, state: "idle in transaction", state_seconds: 20, application_name: "a\x1b[2Jb" }),
+      session({ pid: 8, state: "active", state_seconds: 9, wait_event_type: "Lock", blocked_by: [7] }),
+    ];
+    const [idle, lock] = findingsOf(withPostgres({ sessions }), place);
+    expect(idle).toMatchObject({
+      evidence: ["pid 7 (poolkit_app, a [2Jb): idle in transaction for 20 s"],
+      command: "docker exec poolkit-shop-postgres pg_ctl kill TERM 7",
+    });
+    expect(lock?.evidence[0]).toContain("waits for pid 7 (poolkit_app");
+    expect(lock?.command).toBe("docker exec poolkit-shop-postgres pg_ctl kill TERM 7");
+  });
+
+  it("name who holds the connections when Postgres lets nobody in", () => {
+    const [finding] = findingsOf({ ...well, postgres: refused("sorry, too many clients already") }, place);
+    expect(finding?.evidence).toContain(
+      "3 sessions, the most of: poolkit_owner: idle (2), poolkit_app: idle in transaction (1)",
+    );
+  });
+
+  it("name no session one by one when there are many", () => {
+    const many = Array.from({ length: 9 }, (_, pid) =>
+      session({ pid, state: "idle in transaction", state_seconds: 5 }),
+    );
+    const [finding] = findingsOf(withPostgres({ sessions: many }), place);
+    expect(finding?.evidence).toHaveLength(6);
+    expect(finding?.evidence.at(-1)).toBe("and 4 more");
+  });
+
+  it("merge the signs of one cause under its worst severity", () => {
+    const merged = findingsIn(
+      [
+        { cause: "dns", severity: "warn", evidence: "one" },
+        { cause: "dns", severity: "fail", evidence: "two", command: "do it" },
+        { cause: "dns", severity: "warn", evidence: "one" },
+      ],
+      place,
+    );
+    expect(merged).toMatchObject([{ severity: "fail", evidence: ["one", "two"], command: "do it" }]);
+  });
+
+  it("give the exit code by the worst", () => {
+    const finding = (severity: "fail" | "warn") => ({
+      severity,
+      cause: "dns",
+      evidence: [],
+      advice: "",
+      command: "",
+    });
+    expect(exitCodeOf([])).toBe(0);
+    expect(exitCodeOf([finding("warn")])).toBe(1);
+    expect(exitCodeOf([finding("warn"), finding("fail")])).toBe(2);
+  });
+
+  it.each(Object.entries(causes))(
+    "%s has advice and a command that name the stack's own things",
+    (_, cause) => {
+      expect(cause.advice(place).length).toBeGreaterThan(20);
+      expect(cause.command(place)).toMatch(/shop|docker|timedatectl/);
+    },
+  );
+});
+
+describe("failureOf", () => {
+  const error = (message: string, code?: string) => Object.assign(new Error(message), { code });
+  it.each([
+    [error("sorry, too many clients already", "53300"), "connections_exhausted"],
+    [error("no more connections allowed (max_client_conn)", "08P01"), "client_limit"],
+    [error("query_wait_timeout", "08P01"), "queue_timeout"],
+    [
+      error("server login has been failing, cached error: connect failed (server_login_retry)", "08P01"),
+      "upstream_down",
+    ],
+    [
+      error(
+        'server login has been failing, cached error: password authentication failed for user "x"',
+        "08P01",
+      ),
+      "login",
+    ],
+    [
+      error("server login has been failing, cached error: FATAL: sorry, too many clients already", "08P01"),
+      "connections_exhausted",
+    ],
+    [error("password authentication failed", "28P01"), "login"],
+    [error("connect ECONNREFUSED 127.0.0.1:1", "ECONNREFUSED"), "unreachable"],
+    [error("getaddrinfo ENOTFOUND db", "ENOTFOUND"), "dns"],
+    [error("Connection terminated unexpectedly"), "unreachable"],
+    [error("timeout: no answer within 4 s"), "timeout"],
+    [new AggregateError([error("refused", "ECONNREFUSED")]), "unreachable"],
+    [error("something else", "XX000"), "other"],
+    ["a string", "other"],
+  ])("%s is %s", (thrown, expected) => {
+    expect(failureOf(thrown).failure).toBe(expected);
+  });
+
+  it("shows neither passwords nor control characters", () => {
+    const { message } = failureOf(error("bad \x1b[31m postgresql://app:s3cret@host/db\nsecond"));
+    expect(message).toBe("bad [31m postgresql://app:***@host/db second");
+  });
+});
+
+describe("bounded", () => {
+  it("ends a look that hangs, and tells it to let go", async () => {
+    let aborted = false;
+    const looked = await bounded(20, (signal) => {
+      signal.addEventListener("abort", () => {
+        aborted = true;
+      });
+      return new Promise<never>(() => undefined);
+    });
+    expect(looked).toMatchObject({ ok: false, failure: "timeout" });
+    expect(aborted).toBe(true);
+  });
+
+  it("turns what a look throws into a failure", async () => {
+    const refusing = async () => {
+      throw Object.assign(new Error("nobody"), { code: "ECONNREFUSED" });
+    };
+    expect(await bounded(1000, refusing)).toMatchObject({
+      ok: false,
+      failure: "unreachable",
+      message: "nobody",
+    });
+  });
+});
+
+describe("deployedIn", () => {
+  const secret = (value: string) => ({
+    "4dabf18193072939515e22adb298388d": "x",
+    plaintext: JSON.stringify(value),
+  });
+  const resources = [
+    { type: "pulumi:pulumi:Stack", outputs: { preset: "dev", databaseUrl: secret("postgresql://x") } },
+    { type: "poolkit:index:PgBouncerConfig", inputs: { settings: { pool_mode: "transaction" } } },
+    { type: "postgresql:index/role:Role", inputs: { name: "owner", connectionLimit: -1 } },
+    {
+      type: "postgresql:index/role:Role",
+      inputs: { name: "app", connectionLimit: 12, statementTimeout: 30000, password: secret("SCRAM") },
+    },
+    { type: "poolkit:index:RoleSettings", inputs: { settings: { lock_timeout: "10s" } } },
+    { type: "poolkit:index:Migrations", inputs: { schema: "app", migrations: { "2_b": "x", "1_a": "y" } } },
+  ];
+
+  it("reads outputs, settings and migrations of the last up", () => {
+    expect(deployedIn({ deployment: { resources } }, "app")).toEqual({
+      outputs: { preset: "dev", databaseUrl: "postgresql://x" },
+      pgbouncerSettings: { pool_mode: "transaction" },
+      roleSettings: { statement_timeout: "30000", lock_timeout: "10s" },
+      roleConnectionLimit: 12,
+      migrations: ["1_a", "2_b"],
+      schema: "app",
+      pendingOperations: 0,
+    });
+  });
+
+  it("is empty for a stack without resources", () => {
+    expect(deployedIn({ deployment: {} }, "app")).toMatchObject({ outputs: {}, migrations: [] });
+  });
+});
+
+describe("reports", () => {
+  const seen = withConsole({ databases: [{ ...database, paused: 1 }] });
+  const findings = findingsOf(seen, place);
+
+  it("show a block per finding, the figures, and no colours where no terminal is", () => {
+    expect(textReport("shop", findings, { ...seen, disk: missed("timeout", "no answer within 4 s") })).toBe(
+      [
+        "stack shop: 1 failure, 0 warnings",
+        "",
+        "FAIL  pgbouncer_paused",
+        "  seen  database poolkit is paused in PgBouncer; 0 clients wait",
+        "  do    Somebody paused the pooler: resume it when the planned work is done.",
+        "  run   docker kill --signal USR2 poolkit-shop-pgbouncer",
+        "",
+        "connection  first answer through PgBouncer after 3 ms",
+        "pgbouncer   1.26.1, 2 of 50 clients, 0 waiting, 2 servers",
+        "postgres    18.6, 1 of 100 connections (1 idle)",
+        "",
+        "not seen",
+        "  disk: no answer within 4 s",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  it("are one JSON object in one line", () => {
+    const text = jsonReport("shop", findings, seen);
+    expect(text.trimEnd()).not.toContain("\n");
+    expect(JSON.parse(text)).toMatchObject({
+      stack: "shop",
+      status: "fail",
+      findings: [{ cause: "pgbouncer_paused", severity: "fail" }],
+      figures: { pgbouncer: { maxClients: 50 } },
+    });
+  });
+});
+
+describe("what servers and tools print", () => {
+  it("df", () => {
+    const text =
+      "Filesystem     1024-blocks     Used Available Capacity Mounted on\n/dev/vda         264212084 21198616  74302648      23% /var/lib/postgresql\n";
+    expect(diskIn(text)).toEqual({ usedBytes: 21198616 * 1024, availableBytes: 74302648 * 1024 });
+    expect(() => diskIn("df: not found")).toThrow("df answered");
+  });
+
+  it.each([
+    [
+      "postgres: poolkit_app poolkit 172.18.0.3(40000) idle in transaction",
+      "poolkit_app: idle in transaction",
+    ],
+    ["postgres: checkpointer ", undefined],
+    ["postgres -D /var/lib/postgresql/18/data", undefined],
+  ])("process title %s", (title, expected) => {
+    expect(backendIn(title)).toBe(expected);
+  });
+
+  it.each([
+    ["30000", 30000],
+    ["10s", 10000],
+    ["1min", 60000],
+    ["off", "off"],
+  ])("role setting %s", (text, expected) => {
+    expect(millisecondsOf(text)).toBe(expected);
+  });
+
+  it("durations and foreign text", () => {
+    expect([2.44, 95.4, 600, 7300].map(duration)).toEqual(["2.4 s", "95 s", "10 min", "2 h"]);
+    expect(oneLine("x".repeat(300))).toHaveLength(200);
+  });
+});
