@@ -2,7 +2,7 @@ import { Agent, request } from "node:http";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type AppDatabase, startAppDatabase } from "../support/app-database.ts";
-import { AppProcess, HEALTH_TOKEN } from "../support/app-process.ts";
+import { API_TOKEN, AppProcess } from "../support/app-process.ts";
 import { follow, send } from "../support/follower.ts";
 import { eventually } from "../support/load.ts";
 import { engineAvailable } from "../support/postgres18.ts";
@@ -57,7 +57,7 @@ describe.skipIf(!(await engineAvailable()))("the stop of the application", () =>
     it("loses no request of callers that follow readiness, and leaves nothing in the database", async () => {
       await start({ USE_ENHANCED_POOLING: enhanced, DATABASE_CONNECTION_LIMIT: "5" });
       let number = 0;
-      const followers = follow(app.url, HEALTH_TOKEN, 30, () => {
+      const followers = follow(app.url, API_TOKEN, 30, () => {
         number += 1;
         if (number % 5 > 0) return { path: number % 2 > 0 ? "/api/sessions?limit=5" : "/api/dashboard" };
         const externalId = `${mode}-${number}`;
@@ -87,7 +87,7 @@ describe.skipIf(!(await engineAvailable()))("the stop of the application", () =>
       await lockSessions();
       // Two get a connection and wait for the lock, five wait for a connection.
       const waiting = Array.from({ length: 7 }, () =>
-        send(new Agent(), app.url, HEALTH_TOKEN, { path: "/api/sessions" }),
+        send(new Agent(), app.url, API_TOKEN, { path: "/api/sessions" }),
       );
       await eventually(async () => (await app.health()).pool.application.runningCount === 7, {
         what: "seven requests under way",
@@ -106,7 +106,7 @@ describe.skipIf(!(await engineAvailable()))("the stop of the application", () =>
   it("cuts off a request that nothing ends, and logs which", async () => {
     await start({ STOP_GRACE: "3" });
     // A caller that announces a body and never sends it.
-    const headers = { authorization: `Bearer ${HEALTH_TOKEN}`, "content-length": "100" };
+    const headers = { authorization: `Bearer ${API_TOKEN}`, "content-length": "100" };
     const hanging = request(`${app.url}/api/sessions?secret=canary`, {
       method: "POST",
       headers: { ...headers, "content-type": "application/json" },
@@ -127,7 +127,7 @@ describe.skipIf(!(await engineAvailable()))("the stop of the application", () =>
   it("ends at once at the second signal", async () => {
     await start({ STOP_GRACE: "60" });
     await lockSessions();
-    const waiting = send(new Agent(), app.url, HEALTH_TOKEN, { path: "/api/sessions" }).catch(() => 0);
+    const waiting = send(new Agent(), app.url, API_TOKEN, { path: "/api/sessions" }).catch(() => 0);
     await eventually(async () => (await app.health()).pool.application.runningCount === 1);
     app.child.kill("SIGTERM");
     await eventually(async () => (await app.get("/readyz")).status === 503, { what: "readiness 503" });

@@ -1,0 +1,104 @@
+// What the application's database layer costs, as ratios measured side by side in one run:
+//   npm run bench:app -- [--rounds 7] [--seconds 5] [--only route|levers|layer|import]
+// Server, load generator, PgBouncer and Postgres share the machine's cores, so requests per second are noisy; the CPU
+// time of the server per 1,000 requests is the steadier figure and printed beside them.
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { startAppDatabase } from "../../test/support/app-database.ts";
+import { median, ratio, row } from "../deploy/measure.ts";
+import { compareImport } from "./importing.ts";
+import { type Measured, Served } from "./served.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "7" },
+    seconds: { type: "string", default: "5" },
+    only: { type: "string" },
+  },
+});
+const rounds = Number(options.rounds);
+const seconds = Number(options.seconds);
+const SESSIONS = 1000;
+const CONNECTIONS = "10";
+
+const database = await startAppDatabase({ default_pool_size: "10", max_prepared_statements: "200" });
+try {
+  const ids = await database.asSuperuser(async (client) => {
+    await client.query(`
+      INSERT INTO app.chat_sessions (id, company_id, external_id, started_at)
+      SELECT gen_random_uuid(), (SELECT id FROM app.companies LIMIT 1), 'bench-' || n, now()
+      FROM generate_series(1, ${SESSIONS}) AS n`);
+    await client.query("ANALYZE app.chat_sessions");
+    return (await client.query<{ id: string }>("SELECT id FROM app.chat_sessions LIMIT 500")).rows;
+  });
+  const paths = ids.map(({ id }) => `/sessions/${id}`);
+  const environment = {
+    DATABASE_URL: database.urls.database,
+    HEALTH_TOKEN: "bench-health-token-0123456789abcdef",
+    API_TOKEN: "bench-api-token-0123456789abcdef012",
+    DATABASE_CONNECTION_LIMIT: CONNECTIONS,
+    DATABASE_POOL_TIMEOUT: "10",
+    USE_ENHANCED_POOLING: "true",
+  };
+  row("machine", `${availableParallelism()} cores for everything, ${rounds} rounds of ${seconds} s`);
+  if (options.only === undefined || options.only === "route") {
+    await compare("Prisma singleton / pg named statement", "singleton", "pg", ">= 0.85", paths, environment);
+  }
+  if (options.only === undefined || options.only === "levers") {
+    await compare("findFirst / pg named statement", "first", "pg", "", paths, environment);
+    await compare("$queryRaw / pg named statement", "raw", "pg", "", paths, environment);
+  }
+  if (options.only === undefined || options.only === "layer") {
+    await compare(
+      "enhanced singleton / Prisma on a bare pool",
+      "singleton",
+      "bare",
+      ">= 0.97",
+      paths,
+      environment,
+    );
+  }
+  if (options.only === undefined || options.only === "import") {
+    await compareImport(rounds, database, environment);
+  }
+} finally {
+  await database.stop();
+}
+
+/** Two servers under the same load in turn, A B B A. Prints both, and A's ratio to B. */
+async function compare(
+  what: string,
+  a: string,
+  b: string,
+  goal: string,
+  paths: readonly string[],
+  environment: Record<string, string>,
+): Promise<void> {
+  const servers = { a: await Served.start(a, environment), b: await Served.start(b, environment) };
+  const measured: { a: Measured[]; b: Measured[] } = { a: [], b: [] };
+  try {
+    for (const side of ["a", "b"] as const) await servers[side].load(paths, 3);
+    for (let round = 0; round < rounds; round++) {
+      const order = round % 2 === 0 ? (["a", "b"] as const) : (["b", "a"] as const);
+      for (const side of order) measured[side].push(await servers[side].load(paths, seconds));
+    }
+  } finally {
+    servers.a.stop();
+    servers.b.stop();
+  }
+  for (const [name, side] of [
+    [a, measured.a],
+    [b, measured.b],
+  ] as const) {
+    const of = (figure: keyof Measured) => median(side.map((one) => one[figure]));
+    row(
+      `  ${name}`,
+      `${of("requestsPerSecond").toFixed(0)} requests/s, p99 ${of("p99Milliseconds").toFixed(0)} ms`,
+    );
+    row("", `${of("cpuPer1000").toFixed(3)} CPU s per 1,000 requests`);
+  }
+  const pairOf = (figure: keyof Measured) =>
+    ratio({ a: measured.a.map((one) => one[figure]), b: measured.b.map((one) => one[figure]) });
+  row(what, pairOf("requestsPerSecond"), `goal ${goal}`);
+  row("  the same as CPU time", pairOf("cpuPer1000"));
+}
