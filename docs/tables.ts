@@ -1,7 +1,14 @@
+import { budgetText } from "../cli/budget-text.ts";
 import { applicationKeys } from "../infra/application.ts";
 import { givenFiles, givenVariables, setFolder } from "../infra/application-contract.ts";
+import { budgetOf } from "../infra/budget/budget.ts";
+import { optionRanges } from "../infra/budget/options.ts";
 import { overrideTable } from "../infra/overrides.ts";
 import { defaultPorts, presetNames, presets } from "../infra/presets.ts";
+import { databaseKeys, peerKeys, userKeys } from "../pgbouncer/entries.ts";
+import { defaultSettings, forcedSettings, withheldSettings } from "../pgbouncer/layers.ts";
+import { pgbouncerSettings, settingsSince } from "../pgbouncer/settings.ts";
+import { allowedText, type ValueKind } from "../pgbouncer/values.ts";
 
 /** Tables of the documentation that repeat code. `node docs/write-tables.ts` writes them; a test holds them equal. */
 export const tables: Readonly<Record<string, { readonly file: string; readonly render: () => string }>> = {
@@ -10,6 +17,10 @@ export const tables: Readonly<Record<string, { readonly file: string; readonly r
   application: { file: "docs/your-own-application.md", render: applicationTable },
   variables: { file: "docs/your-own-application.md", render: variablesTable },
   files: { file: "docs/your-own-application.md", render: filesTable },
+  account: { file: "docs/sizing.md", render: accountExample },
+  budget: { file: "docs/sizing.md", render: budgetTable },
+  pgbouncer: { file: "docs/sizing.md", render: settingsTable },
+  entries: { file: "docs/sizing.md", render: entriesTable },
   ports: { file: "docs/configuration.md", render: portsTable },
 };
 
@@ -97,6 +108,90 @@ function filesTable(): string {
     [`in \`${setFolder}\``, ""],
     givenFiles.map(({ name, meaning }) => [`\`${name}\``, meaning]),
   );
+}
+
+/** What `poolkit budget -s prod` prints. */
+function accountExample(): string {
+  const none = { overrides: {}, pgbouncer: {}, budget: {} };
+  const { budget } = budgetOf({ presetName: "prod", databaseName: "poolkit", ...none });
+  return ["```text", budgetText("prod", "prod", budget), "```"].join("\n");
+}
+
+function budgetTable(): string {
+  const names = Object.keys(optionRanges) as (keyof typeof optionMeanings)[];
+  return markdown(
+    ["`poolkit:budget.`", "allowed", "default", ""],
+    [
+      ...names.map((name) => {
+        const range = optionRanges[name];
+        const { fallback, meaning } = optionMeanings[name];
+        return [`\`${name}\``, `${range?.min} to ${range?.max} (${range?.unit})`, fallback, meaning];
+      }),
+      ["`check`", "refuse, warn", "refuse", "what happens to a stack that does not fit"],
+    ],
+  );
+}
+
+const optionMeanings = {
+  otherClients: {
+    fallback: "0",
+    meaning: "clients of PgBouncer besides the kit's, as the application's role",
+  },
+  otherConnections: {
+    fallback: "0",
+    meaning: "connections past PgBouncer besides the kit's: exporter, backups",
+  },
+  databaseCores: { fallback: "2, 4, 8 by preset", meaning: "cores of the database server; advice only" },
+  transactionMilliseconds: {
+    fallback: "50 assumed",
+    meaning: "how long a transaction holds a server connection; given, the queue is proved",
+  },
+};
+
+function settingsTable(): string {
+  const own = (name: string) => {
+    if (Object.hasOwn(forcedSettings, name)) return `\`${forcedSettings[name]}\` (fixed)`;
+    if (Object.hasOwn(withheldSettings, name)) return "(unset)";
+    return Object.hasOwn(defaultSettings, name) ? `\`${defaultSettings[name]}\`` : "";
+  };
+  return markdown(
+    ["setting", "allowed", "PgBouncer's default", "the kit's", "change", "since", ""],
+    Object.entries(pgbouncerSettings).map(([name, setting]) => [
+      `\`${name}\``,
+      kindText(setting.kind),
+      setting.default === "" ? "" : `\`${setting.default}\``,
+      own(name),
+      setting.change,
+      settingsSince[name] ?? "",
+      setting.about,
+    ]),
+  );
+}
+
+function entriesTable(): string {
+  const sections = { databases: databaseKeys, users: userKeys, peers: peerKeys };
+  return markdown(
+    ["entry", "key", "allowed", "default", "since", ""],
+    Object.entries(sections).flatMap(([section, keys]) =>
+      Object.entries(keys).map(([name, { kind, default: fallback, since = "", about }]) => [
+        `\`${section}\``,
+        `\`${name}\``,
+        kindText(kind),
+        fallback,
+        since,
+        about,
+      ]),
+    ),
+  );
+}
+
+/** What a value may be, short enough for a cell. */
+function kindText(kind: ValueKind): string {
+  return kind.type === "text"
+    ? "text"
+    : allowedText(kind)
+        .replace("a whole number from ", "")
+        .replace("a number of seconds from 0", "seconds from 0");
 }
 
 function portsTable(): string {

@@ -156,3 +156,17 @@ export const pgbouncerSettings: Readonly<Record<string, Setting>> = {
   user: atStart(text, "", "system user to become"),
   verbose: live(integer(0, 5), "", "amount of logging"),
 };
+
+/** Releases that brought a setting, as far as they are 1.23 or newer; everything else is older. */
+export const settingsSince: Readonly<Record<string, string>> = {
+  auth_ldap_options: "1.25",
+  client_tls13_ciphers: "1.25",
+  login_notify_message: "1.26",
+  max_db_client_connections: "1.24",
+  max_user_client_connections: "1.24",
+  pool_idle_timeout: "1.26",
+  query_wait_notify: "1.25",
+  scram_iterations: "1.25",
+  server_tls13_ciphers: "1.25",
+  transaction_timeout: "1.25",
+};

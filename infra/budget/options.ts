@@ -33,7 +33,7 @@ export const optionRanges: Readonly<Record<string, Range>> = {
   otherClients: { min: 0, max: 10_000, unit: "clients" },
   otherConnections: { min: 0, max: 1_000, unit: "connections" },
   databaseCores: { min: 1, max: 1_024, unit: "cores" },
-  transactionMilliseconds: { min: 1, max: 3_600_000, unit: "milliseconds" },
+  transactionMilliseconds: { min: 1, max: 3_600_000, unit: "ms" },
 };
 
 const optionNames = ["check", ...Object.keys(optionRanges)];

@@ -45,6 +45,7 @@ describe("documentation", () => {
     "SECURITY.md",
     "docs/configuration.md",
     "docs/operations.md",
+    "docs/sizing.md",
     "docs/architecture.md",
     "docs/your-own-application.md",
     "examples/express-pg/README.md",

@@ -47,6 +47,22 @@ describe("up refuses", () => {
     }
   });
 
+  it("a path of connections that does not fit, already at preview", async () => {
+    await stack.setPath("poolkit:overrides.connectionLimit", "40");
+    await stack.setPath("poolkit:pgbouncer.default_pool_size", "90");
+    const inequality = ["= 87 clients", "at most 50 (max_client_conn)"];
+    const fix = "pulumi config set --path poolkit:overrides.maxClientConnections 87";
+    try {
+      const preview = await project.pulumi(["preview", ...stack.flag]);
+      expect(preview.code, preview.text).not.toBe(0);
+      for (const text of ["nothing was created", ...inequality, fix]) expect(preview.text).toContain(text);
+      await expectRefusal({}, ...inequality, fix, "poolkit:pgbouncer.default_pool_size");
+    } finally {
+      await stack.must(["config", "rm", "poolkit:overrides", ...stack.flag]);
+      await stack.must(["config", "rm", "poolkit:pgbouncer", ...stack.flag]);
+    }
+  });
+
   it("a secret that is missing", async () => {
     const other = await TestStack.create(project, "dev", "seedless");
     await other.must(["config", "rm", "poolkit:secretSeed", ...other.flag]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { defaultSettings, forcedSettings, withheldSettings } from "../../pgbouncer/layers.ts";
 import { mergePgBouncerSettings } from "../../pgbouncer/merge.ts";
-import { pgbouncerSettings } from "../../pgbouncer/settings.ts";
+import { pgbouncerSettings, settingsSince } from "../../pgbouncer/settings.ts";
 import { isAllowed, sameValue } from "../../pgbouncer/values.ts";
 
 describe("mergePgBouncerSettings", () => {
@@ -65,6 +65,12 @@ describe("the layers", () => {
       expect(pgbouncerSettings).toHaveProperty(key);
       expect({ ...defaultSettings, ...forcedSettings }).not.toHaveProperty(key);
     }
+  });
+});
+
+describe("the table of settings", () => {
+  it.each(Object.keys(settingsSince))("dates only settings that it has: %s", (name) => {
+    expect(pgbouncerSettings).toHaveProperty(name);
   });
 });
 

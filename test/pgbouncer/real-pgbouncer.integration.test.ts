@@ -2,11 +2,13 @@ import type Docker from "dockerode";
 import fc from "fast-check";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { databaseKeys, peerKeys, userKeys } from "../../pgbouncer/entries.ts";
 import { forcedSettings } from "../../pgbouncer/layers.ts";
 import { mergePgBouncerSettings } from "../../pgbouncer/merge.ts";
 import { type PgBouncerIni, renderIni, renderUserlist } from "../../pgbouncer/render.ts";
 import { pgbouncerSettings } from "../../pgbouncer/settings.ts";
 import { sameValue } from "../../pgbouncer/values.ts";
+import { mismatches } from "../../provider/resources/pgbouncer-running.ts";
 import { projectImage } from "../provider/support/images.ts";
 import { makePlace, type Place } from "../provider/support/place.ts";
 import { scramVerifier } from "../provider/support/scram.ts";
@@ -104,6 +106,79 @@ describe.skipIf(!(await engineAvailable()))("a real PgBouncer 1.26", () => {
         true,
       );
     }
+  });
+
+  it("has every entry key of the tables, and shows what was rendered where it has a column for it", async () => {
+    const database = {
+      application_name: "jobs",
+      auth_dbname: "poolkit",
+      auth_query: "SELECT 1",
+      auth_user: "poolkit_app",
+      client_encoding: "UTF8",
+      connect_query: "SELECT 1",
+      datestyle: "ISO",
+      dbname: "poolkit",
+      host: "127.0.0.1",
+      load_balance_hosts: "disable",
+      max_db_client_connections: "61",
+      max_db_connections: "17",
+      min_pool_size: "2",
+      pool_mode: "session",
+      pool_size: "11",
+      port: "5433",
+      query_wait_timeout: "7",
+      reserve_pool_size: "3",
+      server_lifetime: "90",
+      timezone: "UTC",
+      user: "poolkit_app",
+    };
+    const user = {
+      client_idle_timeout: "61",
+      idle_transaction_timeout: "62",
+      max_user_client_connections: "63",
+      max_user_connections: "13",
+      pool_mode: "statement",
+      pool_size: "9",
+      query_timeout: "64",
+      query_wait_timeout: "6",
+      reserve_pool_size: "4",
+      transaction_timeout: "65",
+    };
+    const peer = { host: "127.0.0.2", port: "6433", pool_size: "5" };
+    expect(Object.keys(database).sort()).toEqual(Object.keys(databaseKeys).sort());
+    expect(Object.keys(user).sort()).toEqual(Object.keys(userKeys).sort());
+    expect(Object.keys(peer).sort()).toEqual(Object.keys(peerKeys).sort());
+    const ini: PgBouncerIni = {
+      settings: { ...base, peer_id: "1" },
+      databases: { jobs: database },
+      users: { poolkit_monitor: user },
+      peers: { 2: peer },
+    };
+    await write(ini);
+    // A key that PgBouncer does not know makes the reload an error.
+    await rows("RELOAD");
+    const running = {
+      config: await rows("SHOW CONFIG"),
+      databases: await rows("SHOW DATABASES"),
+      users: await rows("SHOW USERS"),
+      peers: await rows("SHOW PEERS"),
+    };
+    expect(mismatches(ini, running)).toEqual([]);
+    const wrong: PgBouncerIni = {
+      ...ini,
+      databases: { jobs: { ...database, pool_size: "12" } },
+      users: { poolkit_monitor: { ...user, max_user_connections: "14" } },
+      peers: { 2: { ...peer, pool_size: "6" } },
+    };
+    expect(
+      mismatches(wrong, running).map(({ section, key, running: value }) => [section, key, value]),
+    ).toEqual([
+      ["databases", "pool_size", "11"],
+      ["users", "max_user_connections", "13"],
+      ["peers", "pool_size", "5"],
+    ]);
+    await write({ settings: base, databases: {}, users: {}, peers: {} });
+    await rows("RELOAD");
   });
 
   it("reads fuzzed names and values as they were written, and nothing else", async () => {
