@@ -237,7 +237,10 @@ function text(error: object, name: string): string {
 
 const CIRCUIT_OPEN = "DATABASE_CIRCUIT_OPEN";
 
-/** Thrown at once, with nothing tried, while the circuit breaker is open. */
+/**
+ * Thrown at once, with nothing tried, while the circuit breaker is open. Prisma's client passes it on as an error of its
+ * own with this `code`; ask classifyFailure, not `instanceof`.
+ */
 export class CircuitOpenError extends Error {
   readonly code = CIRCUIT_OPEN;
 
