@@ -4,6 +4,7 @@ import Fastify from "fastify";
 import pg from "pg";
 import { PrismaClient } from "../../app/generated/prisma/client.ts";
 import { loadConfig } from "../../app/lib/config.ts";
+import { hotQuery, read, uuid } from "../../app/lib/hot-query.ts";
 import { databasePool, prisma } from "../../app/lib/prisma.ts";
 
 /** What the route answers with. */
@@ -57,6 +58,16 @@ const ways: Readonly<Record<string, () => Promise<(id: string) => Promise<Sessio
           FROM chat_sessions WHERE id = ${id}::uuid`;
       return rows[0] ?? null;
     };
+  },
+  /** The layer without Prisma's client: what app/lib offers for a hot path. */
+  async hot() {
+    await databasePool.use(database);
+    const findSession = hotQuery<Session>(
+      `SELECT id, external_id AS "externalId", status, started_at AS "startedAt" FROM chat_sessions WHERE id = $1`,
+      [uuid],
+      { id: read.text, externalId: read.text, status: read.text, startedAt: read.instant },
+    );
+    return async (id) => (await findSession(id))[0] ?? null;
   },
   /** Prisma on a bare pool: what the singleton's own layer is compared with. */
   async bare() {
