@@ -6,6 +6,7 @@ import { processEnvironment } from "./lib/environment.ts";
 import { Health } from "./lib/health.ts";
 import { LiveConfig } from "./lib/live-config.ts";
 import { databasePool, prisma } from "./lib/prisma.ts";
+import { RequestsUnderWay } from "./lib/requests-under-way.ts";
 import { installStop } from "./lib/stop.ts";
 import { schedulers } from "./processing/schedulers.ts";
 
@@ -24,6 +25,7 @@ const health = new Health({
   config: () => live.current,
   configurationError: () => live.lastError,
   pool: () => databasePool.state(),
+  requests: () => requests.counts(),
 });
 const server = buildServer({
   config: initial,
@@ -32,21 +34,25 @@ const server = buildServer({
   isStopping: () => stopping,
   health,
 });
+const requests = new RequestsUnderWay(server.server);
 const live = new LiveConfig(initial, { pool: databasePool, log: server.log });
 const reload = async () => {
   if (!stopping) await live.reload();
 };
 process.on("SIGHUP", () => void reload());
 
-installStop({
-  server,
-  markStopping: () => {
-    stopping = true;
+installStop(
+  {
+    server,
+    markStopping: () => {
+      stopping = true;
+    },
+    stopJobs: (deadlineMs) => schedulers.stop(deadlineMs),
+    closePool: (deadlineMs) => databasePool.close(deadlineMs),
+    graceSeconds: () => live.current.stopGraceSeconds,
   },
-  stopJobs: (deadlineMs) => schedulers.stop(deadlineMs),
-  closePool: (deadlineMs) => databasePool.close(deadlineMs),
-  graceSeconds: () => live.current.stopGraceSeconds,
-});
+  requests,
+);
 
 databasePool.logTo(server.log);
 for (const warning of initial.warnings) server.log.warn(warning);

@@ -1,5 +1,11 @@
 import type { PgBouncerPool, SessionReport } from "./health-probes.ts";
-import { type Observation, pendingMigrations, type Verdict, verdictOf } from "./health-verdict.ts";
+import {
+  holdersSeen,
+  type Observation,
+  pendingMigrations,
+  type Verdict,
+  verdictOf,
+} from "./health-verdict.ts";
 import type { PoolState } from "./pool-exchange.ts";
 import type { ProbeResult } from "./probe-connection.ts";
 import type { EffectiveValues } from "./resolve-settings.ts";
@@ -20,6 +26,7 @@ export interface BodyContext {
   readonly release: { readonly version: string; readonly releaseId: string };
   readonly versions: { readonly node: string; readonly prisma: string; readonly pg: string };
   readonly sessions: ProbeResult<SessionReport>;
+  readonly requests: { readonly underWay: number; readonly total: number };
   readonly configuration: {
     readonly revision: string | null;
     readonly preset: string;
@@ -40,6 +47,7 @@ export function healthBody(seen: Observation, context: BodyContext) {
     status: verdict.status,
     cause: verdict.cause,
     ...(verdict.output === null ? {} : { output: verdict.output }),
+    ...(verdict.advice === null ? {} : { advice: verdict.advice }),
     serviceId: "poolkit-app",
     version: context.release.version,
     releaseId: context.release.releaseId,
@@ -55,7 +63,16 @@ export function healthBody(seen: Observation, context: BodyContext) {
       pgbouncer: pgbouncerSection(seen),
       postgres: postgresSection(seen),
     },
-    metrics: { sessions: sessionsSection(context.sessions), pendingMigrations: pendingMigrations(seen) },
+    holders: holdersSection(seen),
+    metrics: {
+      sessions: sessionsSection(context.sessions),
+      queues: {
+        application: Math.max(seen.pool.running - seen.pool.limit, 0),
+        pgbouncer: seen.pgbouncer?.ok === true ? clientsWaiting(seen.pgbouncer.report.pools) : null,
+      },
+      requests: context.requests,
+      pendingMigrations: pendingMigrations(seen),
+    },
     configuration: context.configuration,
     versions: context.versions,
   };
@@ -73,6 +90,7 @@ function applicationPool(pool: PoolState) {
     mode: pool.mode,
     limit: pool.limit,
     runningCount: pool.running,
+    longestWaitMs: Math.round(pool.longestWaitMs),
     drainingPools: pool.drainingPools,
     circuit: pool.circuit,
     counters: pool.counters,
@@ -97,14 +115,35 @@ function unseen(result: ProbeResult<unknown> | null, variable: string): { reason
 
 function pgbouncerSection({ pgbouncer }: Observation) {
   if (pgbouncer?.ok !== true) return unseen(pgbouncer, "CONSOLE_URL");
-  const { version, poolMode, maxClientConn, pools } = pgbouncer.report;
-  return { version, poolMode, maxClientConn, pools };
+  const { version, poolMode, maxClientConn, queryWaitTimeoutSeconds, pools } = pgbouncer.report;
+  return { version, poolMode, maxClientConn, queryWaitTimeoutSeconds, pools };
 }
 
-function postgresSection({ postgres }: Observation) {
+function postgresSection({ postgres, limits }: Observation) {
   if (postgres?.ok !== true) return unseen(postgres, "MONITOR_URL");
-  const { version, maxConnections, usedConnections, byState } = postgres.report;
-  return { version, maxConnections, usedConnections, byState };
+  const { version, maxConnections, usedConnections, activity } = postgres.report;
+  return { version, maxConnections, usedConnections, byState: activity.byState, limits };
+}
+
+/** So many of each kind are listed; the counts are of all. */
+const MAX_LISTED = 10;
+
+function holdersSection(seen: Observation) {
+  const { lockWaits, idleInTransaction, slowQueries, leaks } = holdersSeen(seen);
+  const listed = <Holder>(all: readonly Holder[]) => ({
+    count: all.length,
+    oldest: all.slice(0, MAX_LISTED),
+  });
+  return {
+    lockWaits: listed(lockWaits),
+    idleInTransaction: listed(idleInTransaction),
+    slowQueries: listed(slowQueries),
+    leaks,
+  };
+}
+
+function clientsWaiting(pools: readonly PgBouncerPool[]): number {
+  return pools.reduce((sum, { cl_waiting }) => sum + cl_waiting, 0);
 }
 
 function sessionsSection(sessions: ProbeResult<SessionReport>) {
@@ -113,7 +152,7 @@ function sessionsSection(sessions: ProbeResult<SessionReport>) {
 }
 
 function checksOf(seen: Observation, verdict: Verdict, now: string): Record<string, Check[]> {
-  const { path, postgres, pgbouncer, pool } = seen;
+  const { path, postgres, pgbouncer, disk, pool } = seen;
   const checks: Record<string, Check[]> = {
     "pgbouncer:responseTime": [responseTime("pgbouncer", path)],
   };
@@ -128,6 +167,7 @@ function checksOf(seen: Observation, verdict: Verdict, now: string): Record<stri
       connections("pgbouncer", pgbouncer, (report) => clients(report.pools)),
     ];
   }
+  if (disk !== null) checks["postgres:write"] = [writes(disk)];
   const isExhausted = verdict.cause === "app_pool_exhausted";
   checks["pool:connections"] = [
     {
@@ -148,6 +188,13 @@ function responseTime(componentId: string, result: ProbeResult<{ readonly latenc
   const base = { componentId, componentType: "datastore", time: result.time } as const;
   return result.ok
     ? { ...base, observedValue: result.report.latencyMs, observedUnit: "ms", status: "pass" }
+    : { ...base, status: "fail", output: `probe failed: ${result.failure}` };
+}
+
+function writes(result: ProbeResult<unknown>): Check {
+  const base = { componentId: "postgres", componentType: "datastore", time: result.time } as const;
+  return result.ok
+    ? { ...base, status: "pass" }
     : { ...base, status: "fail", output: `probe failed: ${result.failure}` };
 }
 

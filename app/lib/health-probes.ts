@@ -1,5 +1,7 @@
 import type pg from "pg";
-import { type ProbeResult, probe, timed } from "./probe-connection.ts";
+import type { RoleLimits } from "./health-limits.ts";
+import { ACTIVITY_SQL, type Activity, type ActivityRow, activityOf } from "./probe-activity.ts";
+import { PROBE_APPLICATION_NAME, type ProbeResult, probe, timed } from "./probe-connection.ts";
 
 /** Every probe ends within this time, so that the endpoint can promise an answer within 2 s on a busy machine too. */
 const PROBE_DEADLINE_MS = 1200;
@@ -7,6 +9,7 @@ const PROBE_DEADLINE_MS = 1200;
 /** What the way of the application (through PgBouncer, as its role) shows. */
 export interface PathReport {
   readonly latencyMs: number;
+  readonly limits: RoleLimits;
   /** Names of the migrations that are applied; null where the table may not be read. */
   readonly migrations: readonly string[] | null;
 }
@@ -17,7 +20,7 @@ export interface PostgresReport {
   readonly version: string;
   readonly maxConnections: number;
   readonly usedConnections: number;
-  readonly byState: Readonly<Record<string, number>>;
+  readonly activity: Activity;
 }
 
 /** One row of SHOW POOLS with the sizes of its database. */
@@ -40,6 +43,8 @@ export interface PgBouncerReport {
   readonly version: string;
   readonly poolMode: string;
   readonly maxClientConn: number;
+  readonly queryWaitTimeoutSeconds: number;
+  readonly serverLoginRetrySeconds: number;
   readonly pools: readonly PgBouncerPool[];
 }
 
@@ -58,15 +63,34 @@ async function rows(client: pg.Client, sql: string): Promise<Row[]> {
   return (await client.query<Row>(sql)).rows;
 }
 
+/** The limits of this very session, as the role's settings made them. A look at memory, no cost worth a name. */
+const LIMITS_SQL = `SELECT ${["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]
+  .map(
+    (name) =>
+      `extract(epoch FROM current_setting('${name}')::interval)::float8 AS ${name.replace(/(_session)?_timeout/, "")}`,
+  )
+  .join(", ")}`;
+
 /** Walks the way of the application's own queries and reads which migrations are applied. */
 export function probePath(connectionString: string, schema: string): Promise<ProbeResult<PathReport>> {
   return probe(connectionString, PROBE_DEADLINE_MS, async (client) => {
-    const latencyMs = await timed(() => client.query("SELECT 1"));
+    let limits: Row | undefined;
+    const latencyMs = await timed(async () => {
+      [limits] = await rows(client, LIMITS_SQL);
+    });
     const applied =
       `SELECT migration_name FROM "${schema}"._prisma_migrations ` +
       "WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL ORDER BY 1";
     const migrations = await rows(client, applied).catch((error: unknown) => noMigrations(error));
-    return { latencyMs, migrations: migrations?.map((row) => text(row, "migration_name")) ?? null };
+    return {
+      latencyMs,
+      limits: {
+        statementTimeoutSeconds: count(limits, "statement"),
+        lockTimeoutSeconds: count(limits, "lock"),
+        idleInTransactionTimeoutSeconds: count(limits, "idle_in_transaction"),
+      },
+      migrations: migrations?.map((row) => text(row, "migration_name")) ?? null,
+    };
   });
 }
 
@@ -82,23 +106,34 @@ function noMigrations(error: unknown): Row[] | null {
 export function probePostgres(connectionString: string): Promise<ProbeResult<PostgresReport>> {
   return probe(connectionString, PROBE_DEADLINE_MS, async (client) => {
     const latencyMs = await timed(() => client.query("SELECT 1"));
-    const states = await rows(
-      client,
-      "SELECT coalesce(state, 'unknown') AS state, count(*)::int AS connections FROM pg_stat_activity " +
-        "WHERE backend_type = 'client backend' GROUP BY 1 ORDER BY 1",
-    );
+    const activity = activityOf((await client.query<ActivityRow>(ACTIVITY_SQL)).rows, PROBE_APPLICATION_NAME);
     const [server] = await rows(
       client,
       "SELECT current_setting('server_version') AS version, current_setting('max_connections')::int AS max",
     );
-    const byState = Object.fromEntries(states.map((row) => [text(row, "state"), count(row, "connections")]));
     return {
       latencyMs,
       version: text(server, "version").split(" ")[0] ?? "",
       maxConnections: count(server, "max"),
-      usedConnections: Object.values(byState).reduce((sum, connections) => sum + connections, 0),
-      byState,
+      // The query leaves its own connection out.
+      usedConnections: Object.values(activity.byState).reduce((sum, connections) => sum + connections, 1),
+      activity,
     };
+  });
+}
+
+/** Rows of generate_series that take about a megabyte in a temporary file. */
+const SPILLED_ROWS = 60_000;
+
+/**
+ * Looks whether Postgres can still write, without touching anybody's tables: a set that does not fit into work_mem goes
+ * to a temporary file in the data directory, and its end removes it. No table, no WAL, no right is needed for that.
+ */
+export function probeDisk(connectionString: string): Promise<ProbeResult<{ readonly writable: true }>> {
+  return probe(connectionString, PROBE_DEADLINE_MS, async (client) => {
+    await client.query("SET work_mem = '64kB'");
+    await client.query(`SELECT count(*) FROM generate_series(1, ${SPILLED_ROWS})`);
+    return { writable: true };
   });
 }
 
@@ -121,6 +156,8 @@ export function probePgBouncer(connectionString: string): Promise<ProbeResult<Pg
       version: version.replace(/^PgBouncer /, ""),
       poolMode: config.get("pool_mode") ?? "",
       maxClientConn: Number(config.get("max_client_conn")),
+      queryWaitTimeoutSeconds: Number(config.get("query_wait_timeout")),
+      serverLoginRetrySeconds: Number(config.get("server_login_retry")),
       pools,
     };
   });

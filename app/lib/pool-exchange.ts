@@ -26,8 +26,8 @@ export interface PoolState {
   readonly counts: PoolCounts | null;
   /** Statements and transactions under way, those that wait for a connection included. */
   readonly running: number;
-  /** For how long, in milliseconds, more work than connections has been under way; 0 when it is not. */
-  readonly fullForMs: number;
+  /** For how long, in milliseconds, the longest-waiting piece of work has had no connection; 0 when none waits. */
+  readonly longestWaitMs: number;
   /** Milliseconds since work last gave up waiting for a connection; null when that never happened. */
   readonly lastAcquireTimeoutMsAgo: number | null;
   /** Former pools whose last work has not ended yet. */
@@ -126,7 +126,7 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
       limit: this.settings.connectionLimit,
       counts: lease?.pool.counts() ?? null,
       running: lease?.running ?? 0,
-      fullForMs: since(lease?.fullSince ?? null) ?? 0,
+      longestWaitMs: since(lease?.waitingSince ?? null) ?? 0,
       lastAcquireTimeoutMsAgo: since(lease?.lastAcquireTimeout ?? null),
       drainingPools: this.#draining.size,
       measurements: lease?.pool.measurements() ?? null,

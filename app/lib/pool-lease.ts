@@ -13,8 +13,8 @@ export class PoolLease {
   readonly pool: OpenPool;
   /** Guards the way to the database that this pool uses. */
   readonly circuit: Circuit;
-  #running = 0;
-  #fullSince: number | null = null;
+  /** In the order of its begin, each with its moment in milliseconds of performance.now(). */
+  readonly #work = new Set<{ readonly since: number }>();
   #lastAcquireTimeout: number | null = null;
   #onIdle: (() => void) | null = null;
   /** Rejects the calls that wait for an answer of the database, each its own. */
@@ -27,12 +27,17 @@ export class PoolLease {
 
   /** Statements and transactions under way, those that wait for a connection included. */
   get running(): number {
-    return this.#running;
+    return this.#work.size;
   }
 
-  /** Since when, in milliseconds of performance.now(), more work has been under way than the pool has connections. */
-  get fullSince(): number | null {
-    return this.#fullSince;
+  /**
+   * Since when, in milliseconds of performance.now(), the longest-waiting piece of work has had no connection; null when
+   * none waits. pg.Pool serves in order, so whatever began after the first `connectionLimit` pieces waits; that is true
+   * in standard mode too, whose pool shows no counters.
+   */
+  get waitingSince(): number | null {
+    const limit = this.pool.settings.connectionLimit;
+    return [...this.#work][limit]?.since ?? null;
   }
 
   /** When, in milliseconds of performance.now(), work last gave up waiting for a connection. */
@@ -42,12 +47,10 @@ export class PoolLease {
 
   /** Marks the begin of a piece of work; call the returned function exactly when it has ended. */
   enter(): () => void {
-    this.#count(1);
-    let ended = false;
+    const piece = { since: performance.now() };
+    this.#work.add(piece);
     return () => {
-      if (ended) return;
-      ended = true;
-      this.#count(-1);
+      if (this.#work.delete(piece) && this.#work.size === 0) this.#onIdle?.();
     };
   }
 
@@ -79,7 +82,7 @@ export class PoolLease {
 
   /** Resolves with true once no work is under way, with false when `deadlineMs` milliseconds have passed before. */
   async idle(deadlineMs: number): Promise<boolean> {
-    if (this.#running === 0) return true;
+    if (this.#work.size === 0) return true;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const timer = setTimeout(() => resolve(false), deadlineMs);
     this.#onIdle = () => resolve(true);
@@ -89,12 +92,5 @@ export class PoolLease {
       clearTimeout(timer);
       this.#onIdle = null;
     }
-  }
-
-  #count(change: 1 | -1): void {
-    this.#running += change;
-    if (this.#running <= this.pool.settings.connectionLimit) this.#fullSince = null;
-    else this.#fullSince ??= performance.now();
-    if (this.#running === 0) this.#onIdle?.();
   }
 }

@@ -8,7 +8,7 @@ export type ProbeResult<Report> =
   | { readonly ok: false; readonly failure: ProbeFailure; readonly time: string };
 
 /** Shown in pg_stat_activity and SHOW CLIENTS instead of the pool's name. */
-const PROBE_APPLICATION_NAME = "poolkit-health";
+export const PROBE_APPLICATION_NAME = "poolkit-health";
 
 /**
  * Opens one connection of its own (never the pool's: an exhausted pool must not blind the one who reports it), runs

@@ -8,6 +8,7 @@ export type ProbeFailure =
   | "client_limit"
   | "queue_timeout"
   | "connections_exhausted"
+  | "disk_full"
   | "missing_table"
   | "forbidden"
   | "other";
@@ -19,6 +20,7 @@ const BY_SQLSTATE: Readonly<Record<string, ProbeFailure>> = {
   "3D000": "login",
   "42501": "forbidden",
   "42P01": "missing_table",
+  "53100": "disk_full",
   "53300": "connections_exhausted",
   "57014": "timeout",
   "57P01": "unreachable",

@@ -11,12 +11,19 @@ export interface OpenRequest {
 /** Knows the requests that a server has begun and not finished, from now on. */
 export class RequestsUnderWay {
   readonly #open = new Map<IncomingMessage, number>();
+  #total = 0;
 
   constructor(server: Server) {
     server.on("request", (request, response) => {
+      this.#total += 1;
       this.#open.set(request, performance.now());
       response.once("close", () => this.#open.delete(request));
     });
+  }
+
+  /** Requests begun and not finished, and all that were ever begun. */
+  counts(): { readonly underWay: number; readonly total: number } {
+    return { underWay: this.#open.size, total: this.#total };
   }
 
   list(): OpenRequest[] {

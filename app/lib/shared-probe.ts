@@ -8,22 +8,36 @@ export class SharedProbe<Result> {
   #running: Promise<Result> | null = null;
   #last: { readonly result: Result; readonly at: number } | null = null;
 
-  /** `look` must not reject. A result counts as fresh for `freshForMs` milliseconds. */
+  /**
+   * `look` must not reject. A result counts as fresh for `freshForMs` milliseconds, and is still given for as long
+   * again while the next look is under way: who asks steadily never waits for a look.
+   */
   constructor(freshForMs: number, look: () => Promise<Result>) {
     this.#freshForMs = freshForMs;
     this.#look = look;
   }
 
   async get(): Promise<Result> {
-    if (this.#running !== null) return await this.#running;
-    if (this.#last !== null && performance.now() - this.#last.at < this.#freshForMs) return this.#last.result;
-    this.#running = this.#look();
-    try {
-      const result = await this.#running;
-      this.#last = { result, at: performance.now() };
-      return result;
-    } finally {
-      this.#running = null;
+    const ageMs = this.#last === null ? Number.POSITIVE_INFINITY : performance.now() - this.#last.at;
+    if (this.#last !== null && ageMs < this.#freshForMs) return this.#last.result;
+    const next = this.#next();
+    if (this.#last !== null && ageMs < 2 * this.#freshForMs) {
+      // Nobody awaits this look: without a handler its rejection would end the process.
+      next.catch(() => {});
+      return this.#last.result;
     }
+    return await next;
+  }
+
+  #next(): Promise<Result> {
+    this.#running ??= this.#look()
+      .then((result) => {
+        this.#last = { result, at: performance.now() };
+        return result;
+      })
+      .finally(() => {
+        this.#running = null;
+      });
+    return this.#running;
   }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import closeWithGrace from "close-with-grace";
 import type { FastifyInstance } from "fastify";
-import { RequestsUnderWay } from "./requests-under-way.ts";
+import type { RequestsUnderWay } from "./requests-under-way.ts";
 
 /** Between "not ready" and the closed listener: the time in which callers look at readiness and stay away. */
 const READINESS_LEAD_MS = 1000;
@@ -80,9 +80,8 @@ async function inTime(work: PromiseLike<boolean>, limitMs: number): Promise<bool
  * Installs the signal handlers: SIGTERM and SIGINT stop in order and exit 0 (1 when work was cut off), a second signal
  * ends at once with 1, and so does an error that nobody caught. SIGHUP is not ours: it reloads the configuration.
  */
-export function installStop(stoppable: Stoppable): void {
-  const { log, server } = stoppable.server;
-  const underWay = new RequestsUnderWay(server);
+export function installStop(stoppable: Stoppable, underWay: RequestsUnderWay): void {
+  const { log } = stoppable.server;
   closeWithGrace({ delay: false, skip: ["SIGHUP"], logger: log }, async ({ signal, err }) => {
     if (err !== undefined) log.error({ err }, "stopping after an error that nobody caught");
     else log.info({ signal }, "stopping");

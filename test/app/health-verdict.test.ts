@@ -9,6 +9,7 @@ import type {
 } from "../../app/lib/health-probes.ts";
 import { type Observation, verdictOf } from "../../app/lib/health-verdict.ts";
 import type { PoolState } from "../../app/lib/pool-exchange.ts";
+import type { Activity, LockWait, Session } from "../../app/lib/probe-activity.ts";
 import type { ProbeResult } from "../../app/lib/probe-connection.ts";
 import type { ProbeFailure } from "../../app/lib/probe-errors.ts";
 
@@ -16,13 +17,20 @@ const TIME = "2026-11-23T12:00:00.000Z";
 const seen = <Report>(report: Report): ProbeResult<Report> => ({ ok: true, report, time: TIME });
 const failed = (failure: ProbeFailure): ProbeResult<never> => ({ ok: false, failure, time: TIME });
 
-const path: PathReport = { latencyMs: 1.2, migrations: ["1_init", "2_seed"] };
+const limits = { statementTimeoutSeconds: 15, lockTimeoutSeconds: 5, idleInTransactionTimeoutSeconds: 20 };
+const path: PathReport = { latencyMs: 1.2, limits, migrations: ["1_init", "2_seed"] };
+const activity: Activity = {
+  byState: { active: 1, idle: 2 },
+  lockWaits: [],
+  idleInTransaction: [],
+  active: [],
+};
 const postgres: PostgresReport = {
   latencyMs: 0.8,
   version: "18.6",
   maxConnections: 60,
   usedConnections: 3,
-  byState: { active: 1, idle: 2 },
+  activity,
 };
 const pool: PgBouncerPool = {
   database: "poolkit",
@@ -41,6 +49,8 @@ const pgbouncer: PgBouncerReport = {
   version: "1.26.1",
   poolMode: "transaction",
   maxClientConn: 50,
+  queryWaitTimeoutSeconds: 5,
+  serverLoginRetrySeconds: 1,
   pools: [pool],
 };
 const application: PoolState = {
@@ -48,7 +58,7 @@ const application: PoolState = {
   limit: 10,
   counts: { totalCount: 1, idleCount: 1, waitingCount: 0 },
   running: 0,
-  fullForMs: 0,
+  longestWaitMs: 0,
   lastAcquireTimeoutMsAgo: null,
   drainingPools: 0,
   measurements: null,
@@ -59,23 +69,56 @@ const healthy: Observation = {
   path: seen(path),
   postgres: seen(postgres),
   pgbouncer: seen(pgbouncer),
+  disk: seen({}),
   pool: application,
+  leaks: null,
+  settings: { acquireTimeoutSeconds: 10, transactionTimeoutSeconds: 15 },
+  limits,
+  applicationUser: "poolkit_app",
   expectedMigrations: ["1_init", "2_seed"],
   configurationError: null,
 };
 const withPool = (change: Partial<PgBouncerPool>) => seen({ ...pgbouncer, pools: [{ ...pool, ...change }] });
 
+const session = (change: Partial<Session> = {}): Session => ({
+  pid: 77,
+  user: "poolkit_app",
+  applicationName: "poolkit-app",
+  state: "active",
+  seconds: 5,
+  ...change,
+});
+const idle = session({ state: "idle in transaction" });
+const lockWait = (change: Partial<LockWait> = {}): LockWait => ({
+  ...session({ pid: 78 }),
+  waitedSeconds: 4,
+  blockedBy: [
+    session({ pid: 66, user: "owner", applicationName: "psql", state: "idle in transaction", seconds: 9 }),
+  ],
+  ...change,
+});
+const doing = (change: Partial<Activity>) => seen({ ...postgres, activity: { ...activity, ...change } });
+const leak = (count: number) => ({ count, oldestSeconds: 31, oldestCaller: "GET /api/report" });
+const gaveUp = { ...application, running: 10, lastAcquireTimeoutMsAgo: 100 };
+const busy = withPool({ sv_active: 5, cl_waiting: 4 });
+
 describe("verdictOf", () => {
   it("passes what is healthy, also with more migrations than this build knows", () => {
-    expect(verdictOf(healthy)).toEqual({ status: "pass", cause: null, output: null });
+    expect(verdictOf(healthy)).toEqual({ status: "pass", cause: null, output: null, advice: null });
     const newer = seen({ ...path, migrations: ["1_init", "2_seed", "3_newer"] });
     expect(verdictOf({ ...healthy, path: newer }).status).toBe("pass");
   });
 
   it("passes what it may not see", () => {
     expect(
-      verdictOf({ ...healthy, postgres: null, pgbouncer: null, path: seen({ ...path, migrations: null }) })
-        .status,
+      verdictOf({
+        ...healthy,
+        postgres: null,
+        pgbouncer: null,
+        disk: null,
+        limits: null,
+        path: seen({ ...path, migrations: null }),
+      }).status,
     ).toBe("pass");
   });
 
@@ -140,10 +183,109 @@ describe("verdictOf", () => {
       "requests gave up",
       "fail",
       "app_pool_exhausted",
-      { pool: { ...application, lastAcquireTimeoutMsAgo: 9_999 } },
+      { pool: { ...application, lastAcquireTimeoutMsAgo: 2_999 } },
     ],
-    ["requests queue", "warn", "app_pool_exhausted", { pool: { ...application, fullForMs: 1000 } }],
-    ["clients wait", "warn", "pgbouncer_pool_exhausted", { pgbouncer: withPool({ maxwaitSeconds: 1.2 }) }],
+    ["requests queue", "warn", "app_pool_exhausted", { pool: { ...application, longestWaitMs: 2500 } }],
+    ["clients wait", "warn", "pgbouncer_pool_exhausted", { pgbouncer: withPool({ maxwaitSeconds: 1.3 }) }],
+    [
+      "disk full",
+      "fail",
+      "disk_full",
+      { disk: failed("disk_full"), postgres: doing({ idleInTransaction: [idle] }) },
+    ],
+    ["a lock is waited for", "warn", "lock_wait", { postgres: doing({ lockWaits: [lockWait()] }) }],
+    ["a connection is kept", "warn", "app_pool_leak", { leaks: leak(1) }],
+    [
+      "a kept connection whose transaction idles",
+      "warn",
+      "app_pool_leak",
+      { leaks: leak(1), postgres: doing({ idleInTransaction: [idle] }) },
+    ],
+    [
+      "a checkout whose statement is at work is no leak",
+      "warn",
+      "slow_queries",
+      { leaks: leak(1), postgres: doing({ active: [session()] }) },
+    ],
+    [
+      "a transaction idles",
+      "warn",
+      "idle_in_transaction",
+      { postgres: doing({ idleInTransaction: [idle] }) },
+    ],
+    ["a statement is slow", "warn", "slow_queries", { postgres: doing({ active: [session()] }) }],
+    [
+      "an idle transaction weighs more than a slow statement",
+      "warn",
+      "idle_in_transaction",
+      { postgres: doing({ active: [session()], idleInTransaction: [idle] }) },
+    ],
+    [
+      "requests gave up because of a lock",
+      "fail",
+      "lock_wait",
+      { pool: gaveUp, pgbouncer: busy, postgres: doing({ lockWaits: Array(3).fill(lockWait()) }) },
+    ],
+    [
+      "requests gave up because of a leak",
+      "fail",
+      "app_pool_leak",
+      { pool: gaveUp, leaks: leak(10), pgbouncer: withPool({ sv_active: 0 }) },
+    ],
+    [
+      "requests gave up because of idle transactions",
+      "fail",
+      "idle_in_transaction",
+      {
+        pool: gaveUp,
+        pgbouncer: busy,
+        postgres: doing({ idleInTransaction: Array(3).fill({ ...idle, seconds: 1 }) }),
+      },
+    ],
+    [
+      "requests gave up because of slow statements",
+      "fail",
+      "slow_queries",
+      { pool: gaveUp, pgbouncer: busy, postgres: doing({ active: Array(5).fill(session({ seconds: 1 })) }) },
+    ],
+    [
+      "requests gave up, and one of five connections is slow: nobody stands out",
+      "fail",
+      "app_pool_exhausted",
+      { pool: gaveUp, pgbouncer: busy, postgres: doing({ active: [session()] }) },
+    ],
+    [
+      "requests gave up because PgBouncer's pool is the narrow one",
+      "fail",
+      "pgbouncer_pool_exhausted",
+      { pool: gaveUp, pgbouncer: withPool({ sv_active: 5, maxwaitSeconds: 2 }) },
+    ],
+    [
+      "clients time out because of idle transactions",
+      "fail",
+      "idle_in_transaction",
+      {
+        path: failed("timeout"),
+        pgbouncer: busy,
+        postgres: doing({ idleInTransaction: Array(5).fill(idle) }),
+      },
+    ],
+    [
+      "work queues because of slow statements",
+      "warn",
+      "slow_queries",
+      {
+        pool: { ...application, longestWaitMs: 2500 },
+        pgbouncer: busy,
+        postgres: doing({ active: Array(5).fill(session({ seconds: 2 })) }),
+      },
+    ],
+    [
+      "Postgres is full, and the connections that are open still work",
+      "warn",
+      "postgres_connections_exhausted",
+      { postgres: failed("connections_exhausted") },
+    ],
     ["settings refused", "warn", "configuration_refused", { configurationError: "X: found 0" }],
     ["monitor cannot log in", "warn", "monitoring_incomplete", { postgres: failed("login") }],
     ["console cannot log in", "warn", "monitoring_incomplete", { pgbouncer: failed("login") }],
@@ -151,14 +293,62 @@ describe("verdictOf", () => {
     const verdict = verdictOf({ ...healthy, ...change });
     expect(verdict).toMatchObject({ status, cause });
     expect(verdict.output).toMatch(/^[A-Z0-9].*\.$/);
+    expect(verdict.advice).toMatch(/^[A-Z].*\.$/);
   });
 
   it.each<[string, Partial<Observation>]>([
-    ["a short queue in the application", { pool: { ...application, running: 99, fullForMs: 999 } }],
-    ["an old acquire timeout", { pool: { ...application, lastAcquireTimeoutMsAgo: 10_000 } }],
+    ["a short queue in the application", { pool: { ...application, running: 99, longestWaitMs: 2499 } }],
+    ["an old acquire timeout", { pool: { ...application, lastAcquireTimeoutMsAgo: 3_000 } }],
     ["a short queue in PgBouncer", { pgbouncer: withPool({ cl_waiting: 5, maxwaitSeconds: 0.4 }) }],
+    ["a young transaction", { postgres: doing({ idleInTransaction: [{ ...idle, seconds: 2.9 }] }) }],
+    [
+      "a statement of another role",
+      { postgres: doing({ active: [session({ user: "owner", seconds: 99 })] }) },
+    ],
+    ["a statement of a few seconds", { postgres: doing({ active: [session({ seconds: 2.9 })] }) }],
+    ["a short lock wait", { postgres: doing({ lockWaits: [lockWait({ waitedSeconds: 1.2 })] }) }],
+    ["a checkout that works", { leaks: leak(1), postgres: doing({ active: [session({ seconds: 1 })] }) }],
   ])("does not cry over %s", (_name, change) => {
     expect(verdictOf({ ...healthy, ...change }).status).toBe("pass");
+  });
+});
+
+describe("what a verdict says", () => {
+  it("names who holds whom up, and the settings in force", () => {
+    const { output, advice } = verdictOf({ ...healthy, postgres: doing({ lockWaits: [lockWait()] }) });
+    expect(output).toBe(
+      "1 session waits for a lock, pid 78 (poolkit-app, poolkit_app) for 4 s, blocked by pid 66 (psql, owner), idle in transaction for 9 s.",
+    );
+    expect(advice).toMatch(
+      /Now: lock_timeout 5 s \(poolkit:overrides\.lockTimeoutSeconds\), statement_timeout 15 s /,
+    );
+  });
+
+  it("names the head of a queue of locks, not those that wait in it", () => {
+    const queued = lockWait({ pid: 79, blockedBy: [session({ pid: 78 }), ...lockWait().blockedBy] });
+    const { output } = verdictOf({ ...healthy, postgres: doing({ lockWaits: [lockWait(), queued] }) });
+    expect(output).toMatch(
+      /^2 sessions wait for a lock.*blocked by pid 66 \(psql, owner\), idle in transaction for 9 s\.$/,
+    );
+  });
+
+  it("names the code that leaks", () => {
+    expect(verdictOf({ ...healthy, leaks: leak(2) }).output).toBe(
+      "2 pool connections are kept without work, the oldest for 31 s by GET /api/report.",
+    );
+  });
+
+  it("says with an exhausted pool both who holds it and what that does", () => {
+    const { output } = verdictOf({
+      ...healthy,
+      pool: gaveUp,
+      pgbouncer: busy,
+      postgres: doing({ idleInTransaction: Array(4).fill(idle) }),
+    });
+    expect(output).toBe(
+      "4 sessions sit idle in a transaction, the longest pid 77 (poolkit-app, poolkit_app) for 5 s. " +
+        "Work gave up waiting for one of the 10 connections of the application's pool.",
+    );
   });
 });
 
@@ -173,6 +363,7 @@ describe("healthBody", () => {
     release: { version: "0.1.0", releaseId: "abc" },
     versions: { node: "24", prisma: "7", pg: "8" },
     sessions: seen({ total: 3, byStatus: { OPEN: 3 } }),
+    requests: { underWay: 1, total: 7 },
     configuration: {
       revision: "r",
       preset: "dev",
@@ -203,7 +394,18 @@ describe("healthBody", () => {
           byState: { active: 1, idle: 2 },
         },
       },
-      metrics: { sessions: { total: 3, byStatus: { OPEN: 3 } }, pendingMigrations: [] },
+      metrics: {
+        sessions: { total: 3, byStatus: { OPEN: 3 } },
+        queues: { application: 0, pgbouncer: 0 },
+        requests: { underWay: 1, total: 7 },
+        pendingMigrations: [],
+      },
+      holders: {
+        lockWaits: { count: 0, oldest: [] },
+        idleInTransaction: { count: 0, oldest: [] },
+        slowQueries: { count: 0, oldest: [] },
+        leaks: null,
+      },
       configuration: {
         revision: "r",
         values: { DATABASE_CONNECTION_LIMIT: { value: 10, unit: "connections", source: "default" } },
@@ -216,6 +418,7 @@ describe("healthBody", () => {
       "pool:connections",
       "postgres:connections",
       "postgres:responseTime",
+      "postgres:write",
     ]);
     expect(body.checks["pgbouncer:connections"]).toEqual([
       {

@@ -26,6 +26,7 @@ const health = new Health({
   config: () => config,
   configurationError: () => null,
   pool: () => databasePool.state(),
+  requests: () => ({ underWay: 0, total: 0 }),
 });
 const server = buildServer({
   config,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { SqlQuery, SqlResultSet, Transaction } from "@prisma/driver-adapter-utils";
 import { describe, expect, it } from "vitest";
 import type { DatabaseSettings } from "../../app/lib/config.ts";
@@ -142,17 +143,33 @@ describe("PoolExchange", () => {
     expect(poolAt(0).closed).toBe(true);
   });
 
-  it("says since when more work than connections is under way, and forgets it when the queue is gone", async () => {
+  it("says how long the longest-waiting work has waited: a queue that moves is no long wait", async () => {
     const { exchange, poolAt } = await exchangeWith(1);
     const first = exchange.queryRaw(QUERY);
-    expect(exchange.state()).toMatchObject({ running: 1, fullForMs: 0 });
+    const second = exchange.queryRaw(QUERY);
+    await sleep(50);
+    const before = exchange.state().longestWaitMs;
+    const third = exchange.queryRaw(QUERY);
+    await settle();
+    poolAt(0).statements[0]?.resolve(NO_ROWS);
+    await first;
+    expect(exchange.state().longestWaitMs).toBeGreaterThan(0);
+    expect(exchange.state().longestWaitMs).toBeLessThan(before);
+    for (const statement of poolAt(0).statements) statement.resolve(NO_ROWS);
+    await Promise.all([second, third]);
+  });
+
+  it("forgets the wait when the queue is gone", async () => {
+    const { exchange, poolAt } = await exchangeWith(1);
+    const first = exchange.queryRaw(QUERY);
+    expect(exchange.state()).toMatchObject({ running: 1, longestWaitMs: 0 });
     const second = exchange.queryRaw(QUERY);
     await settle();
     expect(exchange.state().running).toBe(2);
-    expect(exchange.state().fullForMs).toBeGreaterThan(0);
+    expect(exchange.state().longestWaitMs).toBeGreaterThan(0);
     poolAt(0).statements[0]?.resolve(NO_ROWS);
     await first;
-    expect(exchange.state()).toMatchObject({ running: 1, fullForMs: 0 });
+    expect(exchange.state()).toMatchObject({ running: 1, longestWaitMs: 0 });
     poolAt(0).statements[1]?.resolve(NO_ROWS);
     await second;
   });

@@ -32,6 +32,7 @@ describe("classifyProbeError", () => {
     ["client_limit", withCode("08P01", "no more connections allowed (max_client_conn)")],
     ["queue_timeout", withCode("08P01", "query_wait_timeout")],
     ["connections_exhausted", withCode("53300", "sorry, too many clients already")],
+    ["disk_full", withCode("53100", "could not write to file: No space left on device")],
     ["missing_table", withCode("42P01")],
     ["forbidden", withCode("42501")],
     ["other", withCode("XX000", "internal error")],

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { SharedProbe } from "../../app/lib/shared-probe.ts";
 
@@ -34,6 +35,22 @@ describe("SharedProbe", () => {
     const second = probe.get();
     pending[1]?.(2);
     expect(await second).toBe(2);
+  });
+
+  it("gives a result that has just grown old while the next look is under way, and waits for one that is too old", async () => {
+    const { probe, pending } = controlled(100);
+    const first = probe.get();
+    pending[0]?.(1);
+    await first;
+    await sleep(120);
+    expect(await probe.get()).toBe(1);
+    expect(await probe.get()).toBe(1);
+    expect(pending).toHaveLength(2);
+    await sleep(120);
+    const late = probe.get();
+    pending[1]?.(2);
+    expect(await late).toBe(2);
+    expect(pending).toHaveLength(2);
   });
 
   it("recovers from a look that fails", async () => {

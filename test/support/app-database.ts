@@ -3,7 +3,7 @@ import path from "node:path";
 import Docker from "dockerode";
 import pg from "pg";
 import { type PgBouncer, startPgBouncer } from "./pgbouncer.ts";
-import { type Postgres18, startPostgres18 } from "./postgres18.ts";
+import { type Postgres18, type Postgres18Options, startPostgres18 } from "./postgres18.ts";
 
 const MIGRATIONS = path.resolve(import.meta.dirname, "../../prisma/migrations");
 /** Passwords of a database that lives for one test run on loopback. */
@@ -35,8 +35,11 @@ export interface Login {
 }
 
 /** Starts both containers and makes what infra would make. `pgbouncerSettings` override the [pgbouncer] section. */
-export async function startAppDatabase(pgbouncerSettings: Record<string, string> = {}): Promise<AppDatabase> {
-  const postgres = await startPostgres18();
+export async function startAppDatabase(
+  pgbouncerSettings: Record<string, string> = {},
+  postgresOptions: Postgres18Options = {},
+): Promise<AppDatabase> {
+  const postgres = await startPostgres18(postgresOptions);
   try {
     const asSuperuser = <Result>(work: (client: pg.Client) => Promise<Result>, database = "poolkit") =>
       withClient({ port: postgres.port, user: "postgres", password: postgres.password, database }, work);

@@ -120,11 +120,25 @@ export class AppProcess {
   }
 }
 
+/** Sessions that hold something: how many, and the oldest of them. */
+interface HeldBy {
+  readonly count: number;
+  readonly oldest: readonly { readonly pid: number; readonly applicationName: string }[];
+}
+
 /** The parts of the health body that tests look at. */
 export interface HealthAnswer {
   readonly status: string;
   readonly cause: string | null;
   readonly output?: string;
+  readonly advice?: string;
+  readonly holders: {
+    readonly lockWaits: HeldBy & {
+      readonly oldest: readonly { readonly blockedBy: readonly { readonly pid: number }[] }[];
+    };
+    readonly slowQueries: HeldBy;
+    readonly leaks: { readonly count: number; readonly oldestCaller: string | null } | null;
+  };
   readonly connection: { readonly status: string };
   readonly pool: {
     readonly application: Readonly<Record<string, unknown>>;

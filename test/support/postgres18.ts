@@ -28,6 +28,8 @@ export interface Postgres18Options {
   initdbArgs?: string[];
   /** Server settings by their postgresql.conf names, besides what makes a throw-away server fast. */
   settings?: Record<string, string>;
+  /** Size of the disk that holds the data directory and nothing else; default 2048. */
+  diskMegabytes?: number;
 }
 
 /** A running server: superuser `postgres`, SCRAM over TCP on a random loopback port. */
@@ -68,7 +70,7 @@ export async function startPostgres18(options: Postgres18Options = {}): Promise<
     ExposedPorts: { "5432/tcp": {} },
     HostConfig: {
       PortBindings: { "5432/tcp": [{ HostIp: "127.0.0.1", HostPort: "" }] },
-      Tmpfs: { "/cluster": "mode=1777,size=2g" },
+      Tmpfs: { "/cluster": `mode=1777,size=${options.diskMegabytes ?? 2048}m` },
     },
   });
   const stop = async (): Promise<void> => {
