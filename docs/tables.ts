@@ -1,3 +1,6 @@
+import { FAILURES, type FailureKind } from "../app/lib/database-failure.ts";
+import { mayRepeat, type Repeatable } from "../app/lib/retry.ts";
+import { LIVE_SETTINGS } from "../app/lib/settings.ts";
 import { budgetText } from "../cli/budget-text.ts";
 import { applicationKeys } from "../infra/application.ts";
 import { givenFiles, givenVariables, setFolder } from "../infra/application-contract.ts";
@@ -22,6 +25,8 @@ export const tables: Readonly<Record<string, { readonly file: string; readonly r
   pgbouncer: { file: "docs/sizing.md", render: settingsTable },
   entries: { file: "docs/sizing.md", render: entriesTable },
   ports: { file: "docs/configuration.md", render: portsTable },
+  settings: { file: "docs/database-layer.md", render: liveSettingsTable },
+  retries: { file: "docs/database-layer.md", render: retriesTable },
 };
 
 /** Replaces what stands between the markers of a table. Throws when the markers are missing. */
@@ -37,6 +42,33 @@ export function withTable(text: string, name: string, table: string): string {
 function markdown(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   return [line(header), line(header.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+function liveSettingsTable(): string {
+  const rows = Object.entries(LIVE_SETTINGS).filter(([key]) => /^(DATABASE|USE)_/.test(key));
+  return markdown(
+    ["setting", "unit", "default", "allowed"],
+    rows.map(([key, { unit, fallback, allowed }]) => [
+      `\`${key}\``,
+      unit ?? "",
+      fallback === undefined ? "see below" : `\`${fallback}\``,
+      allowed,
+    ]),
+  );
+}
+
+function retriesTable(): string {
+  const units: Repeatable[] = ["read", "write", "begin", "transaction"];
+  const kinds = Object.keys(FAILURES) as FailureKind[];
+  return markdown(
+    ["failure", "how far it came", ...units, "opens the breaker"],
+    kinds.map((kind) => [
+      `\`${kind}\``,
+      FAILURES[kind].phase,
+      ...units.map((unit) => (mayRepeat(kind, unit, false) ? "again" : "")),
+      FAILURES[kind].isOutage ? "yes" : "",
+    ]),
+  );
 }
 
 function presetTable(): string {

@@ -3,6 +3,7 @@ import path from "node:path";
 import { parseEnv } from "node:util";
 import { describe, expect, it } from "vitest";
 import { buildInfo } from "../../app/generated/build-info.ts";
+import { ACQUIRE_WAIT_BOUNDS } from "../../app/lib/measured-pool.ts";
 import { ENVIRONMENT_KEYS, LIVE_SETTINGS } from "../../app/lib/settings.ts";
 import { appSettings } from "../../infra/app-settings.ts";
 import { presetNames, presets } from "../../infra/presets.ts";
@@ -37,6 +38,12 @@ describe("variables", () => {
   });
 });
 
+describe("acquire waits", () => {
+  it("have the acquire timeout of every preset as a bound of their histogram", () => {
+    for (const name of presetNames) expect(ACQUIRE_WAIT_BOUNDS).toContain(presets[name].poolTimeoutSeconds);
+  });
+});
+
 describe("files", () => {
   const sources = readdirSync(path.join(root, "app"), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts") && !file.startsWith("generated"))
@@ -52,11 +59,6 @@ describe("files", () => {
     ["constructs the exchange", /new PoolExchange\(/, ["lib/prisma.ts"]],
     ["constructs a bare client", /new (pg\.)?Client\(/, ["lib/probe-connection.ts"]],
     ["reads the environment", /process\.env\b/, ["lib/environment.ts"]],
-    [
-      "needs a session of the server",
-      /pg_advisory_lock|\bLISTEN\b|\bNOTIFY\b|\bTEMP(ORARY)? TABLE\b|["'`;]\s*SET (?!LOCAL)[a-z_]+ *(=|TO)/,
-      [],
-    ],
   ])("only the named one %s", (_what, pattern, files) => {
     expect(filesWith(pattern)).toEqual(files);
   });

@@ -47,6 +47,7 @@ describe("documentation", () => {
     "docs/operations.md",
     "docs/sizing.md",
     "docs/architecture.md",
+    "docs/database-layer.md",
     "docs/your-own-application.md",
     "examples/express-pg/README.md",
   ])("%s links only to files that exist", (file) => {
