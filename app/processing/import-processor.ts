@@ -34,9 +34,9 @@ export type ImportOutcome =
   | { readonly kind: "interrupted"; readonly report: ImportReport };
 
 /** Rows of one statement: larger ones gain little and hold locks for longer. */
-const BATCH_ROWS = 2000;
-/** Characters of one statement, where transcripts are long. */
-const BATCH_CHARACTERS = 2 * 1024 * 1024;
+const BATCH_ROWS = 1000;
+/** Characters of one statement. Prisma keeps the parameters of its last dozens of statements: memory is a multiple of this. */
+const BATCH_CHARACTERS = 256 * 1024;
 const DEFAULT_MAX_ROWS = 10_000_000;
 const DEFAULT_LEASE_SECONDS = 30;
 

@@ -9,8 +9,9 @@ import { schedulers } from "../processing/schedulers.ts";
 
 /** Each import takes a connection for most of its time: more at once would starve the other requests. */
 const MAX_RUNNING = 2;
-/** What is still read of a refused file before the answer: who sends on sees the connection break instead of it. */
+/** What is still read of a refused file before the answer; behind that the connection ends with it. */
 const MAX_DISCARDED_BYTES = 16 * 1024 * 1024;
+const MAX_DISCARD_MS = 2000;
 
 const newImport = z.strictObject({ company: name, fileName: name.default("sessions.csv") });
 const byId = z.strictObject({ id: z.uuid() });
@@ -46,7 +47,8 @@ export function registerImports(server: FastifyInstance, { isStopping, leaseSeco
       }
       const outcome = await importProcessor.run({ company, fileName, source, leaseSeconds });
       schedulers.wake();
-      await discard(source);
+      // The sender of a file that is wrong goes on sending for a while, and hears the answer only then.
+      if (outcome.kind === "refused") await discard(source);
       reply.header("location", `/api/imports/${outcome.report.id}`);
       return reply.code(STATUS[outcome.kind]).send(bodyOf(outcome));
     });
@@ -68,10 +70,15 @@ function bodyOf(outcome: ImportOutcome) {
 
 /** Reads on for a while without keeping anything. */
 async function discard(source: Readable): Promise<void> {
+  const { promise: enough, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, MAX_DISCARD_MS);
   let bytes = 0;
-  if (source.destroyed) return;
-  for await (const piece of source.iterator({ destroyOnReturn: false })) {
-    bytes += Buffer.byteLength(piece);
-    if (bytes > MAX_DISCARDED_BYTES) return;
-  }
+  source.on("data", (piece: Buffer) => {
+    bytes += piece.length;
+    if (bytes > MAX_DISCARDED_BYTES) resolve();
+  });
+  for (const event of ["end", "close", "error"]) source.once(event, () => resolve());
+  if (source.readableEnded || source.destroyed) resolve();
+  await enough;
+  clearTimeout(timer);
 }
