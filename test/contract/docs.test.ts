@@ -43,6 +43,7 @@ describe("documentation", () => {
     "CONTRIBUTING.md",
     "AGENTS.md",
     "SECURITY.md",
+    "docs/application.md",
     "docs/configuration.md",
     "docs/operations.md",
     "docs/sizing.md",
