@@ -87,9 +87,14 @@ export class AppProcess {
     return (await response.json()) as HealthAnswer;
   }
 
+  /** Writes the files and says nothing: the application looks at them by itself. */
+  write(files: AppFiles): void {
+    writeFiles(this.#folder, files);
+  }
+
   /** Writes the files and signals, as the deployer does. */
   reconfigure(files: AppFiles): void {
-    writeFiles(this.#folder, files);
+    this.write(files);
     this.child.kill("SIGHUP");
   }
 
