@@ -1,0 +1,157 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { kitDeployment } from "../../infra/budget/deployment.ts";
+import { roles } from "../../infra/names.ts";
+import { Project } from "./support/project.ts";
+import { secretsOf } from "./support/secrets.ts";
+import { TestStack } from "./support/stack.ts";
+
+/** The account against a real deployment: what it counts, what a change of entries does, what the command says. */
+const project = new Project();
+let stack: TestStack;
+let peaks: ReadonlyMap<string, number>;
+
+beforeAll(async () => {
+  stack = await TestStack.create(project, "dev", "budget");
+  const { text: port } = await stack.must([
+    "config",
+    "get",
+    "--path",
+    "poolkit:ports.postgres",
+    ...stack.flag,
+  ]);
+  const watching = new AbortController();
+  const watched = peakConnections(Number(port), watching.signal);
+  await stack.mustUp();
+  watching.abort();
+  peaks = await watched;
+});
+
+afterAll(async () => {
+  await stack?.sweep();
+  project.remove();
+});
+
+/** The most connections that each of the deployer's parts had at the same moment, from the first login on. */
+async function peakConnections(port: number, signal: AbortSignal): Promise<Map<string, number>> {
+  const found = new Map<string, number>();
+  while (!signal.aborted) {
+    const password = stack.passwordOf(roles.superuser);
+    const config = { host: "127.0.0.1", port, user: roles.superuser, password, database: "postgres" };
+    const client = new pg.Client({ ...config, application_name: "watcher", connectionTimeoutMillis: 1000 });
+    client.on("error", () => {});
+    try {
+      await client.connect();
+      while (!signal.aborted) {
+        const { rows } = await client.query<{ part: string; connections: number }>(
+          `SELECT CASE WHEN usename <> '${roles.superuser}' THEN usename
+                       WHEN application_name = 'poolkit-deploy' THEN 'deploy' ELSE 'provider' END AS part,
+                  count(*)::int AS connections
+             FROM pg_stat_activity
+            WHERE backend_type = 'client backend' AND usename IS NOT NULL AND application_name <> 'watcher'
+            GROUP BY 1`,
+        );
+        for (const { part, connections } of rows)
+          found.set(part, Math.max(found.get(part) ?? 0, connections));
+        await sleep(5);
+      }
+    } catch {
+      await sleep(20); // not up yet
+    } finally {
+      await client.end().catch(() => {});
+    }
+  }
+  return found;
+}
+
+const poolkit = (...args: string[]) =>
+  project.run("node", ["cli/poolkit.js", "budget", ...args, ...stack.flag]);
+
+describe("the account of a deployment", () => {
+  it("counts at least what the first up opens", () => {
+    const { providerConnections, providerDatabases } = kitDeployment;
+    expect(peaks.get("provider")).toBeGreaterThan(0);
+    expect(peaks.get("provider")).toBeLessThanOrEqual(providerConnections * providerDatabases);
+    expect(peaks.get("deploy") ?? 0).toBeLessThanOrEqual(kitDeployment.deployConnections);
+    expect(peaks.get(roles.owner)).toBeGreaterThan(0);
+    expect(peaks.get(roles.owner)).toBeLessThanOrEqual(kitDeployment.migrationConnections);
+    expect(peaks.get(roles.monitor) ?? 0).toBeLessThanOrEqual(kitDeployment.probeConnections);
+  });
+
+  it("is an output without secrets", async () => {
+    const { text } = await stack.must(["stack", "output", "budget", "--json", ...stack.flag]);
+    expect(JSON.parse(text)).toMatchObject({
+      advice: [],
+      "pgbouncer-clients": { used: 27, limit: 50 },
+      "postgres-connections": { limit: 97 },
+    });
+    for (const secret of secretsOf(stack)) expect(text.includes(secret)).toBe(false);
+  });
+
+  it("is what the command prints", async () => {
+    const { code, text } = await poolkit();
+    expect(code, text).toBe(0);
+    expect(text).toContain("=       27  in sum\n  ≤       50  max_client_conn");
+  });
+
+  it("is judged by the load of the stack", async () => {
+    const { databaseUrl } = await stack.outputs();
+    const pool = new pg.Pool({ connectionString: databaseUrl, max: 8 });
+    let isOver = false;
+    const call = async () => {
+      while (!isOver) await pool.query("SELECT pg_sleep(0.02), (SELECT count(*) FROM chat_sessions)");
+    };
+    const calls = Array.from({ length: 8 }, call);
+    try {
+      const { code, text } = await poolkit("--observe", "5s", "--json");
+      expect(code, text).toBe(1);
+      expect(JSON.parse(text)).toMatchObject({ verdict: "too small", poolSize: 5 });
+      for (const secret of secretsOf(stack)) expect(text.includes(secret)).toBe(false);
+    } finally {
+      isOver = true;
+      await Promise.all(calls);
+      await pool.end();
+    }
+  });
+});
+
+describe("entries of databases and users", () => {
+  it("change live, are read back, and count", async () => {
+    const before = await stack.container("pgbouncer").inspect();
+    await stack.setPath("poolkit:pgbouncer.databases.poolkit.pool_size", "6");
+    await stack.setPath("poolkit:pgbouncer.databases.jobs.pool_mode", "session");
+    await stack.setPath("poolkit:pgbouncer.databases.jobs.pool_size", "2");
+    await stack.setPath("poolkit:pgbouncer.databases.jobs.reserve_pool_size", "0");
+    await stack.setPath("poolkit:pgbouncer.users.poolkit_app.max_user_connections", "9");
+    await stack.mustUp();
+
+    const databases = await stack.console<{ name: string; pool_size: number; pool_mode: string | null }>(
+      "SHOW DATABASES",
+    );
+    const of = (name: string) => databases.find((row) => row.name === name);
+    expect(of("poolkit")).toMatchObject({ pool_size: 6 });
+    expect(of("jobs")).toMatchObject({ pool_size: 2, pool_mode: "session" });
+    const users = await stack.console<{ name: string; max_user_connections: number }>("SHOW USERS");
+    expect(users.find((row) => row.name === roles.app)).toMatchObject({ max_user_connections: 9 });
+    expect((await stack.container("pgbouncer").inspect()).Id).toBe(before.Id);
+
+    const { databaseUrl } = await stack.outputs();
+    const jobs = await stack.sql(
+      "SELECT current_database() AS name",
+      databaseUrl.replace(/\/poolkit$/, "/jobs"),
+    );
+    expect(jobs).toEqual([{ name: "poolkit" }]);
+
+    await stack.must(["preview", "--expect-no-changes", ...stack.flag]);
+  });
+
+  it("that are set by hand on the console are drift, and the next up takes them back", async () => {
+    await stack.console("SET max_db_connections = 3");
+    const preview = await stack.must(["preview", "--refresh", ...stack.flag]);
+    expect(preview.text).toContain("pooler-config");
+    await stack.mustUp("--refresh");
+    const config = await stack.console<{ key: string; value: string }>("SHOW CONFIG");
+    expect(config.find(({ key }) => key === "max_db_connections")).toMatchObject({ value: "10" });
+  });
+});
