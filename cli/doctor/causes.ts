@@ -139,10 +139,6 @@ export const causes = {
     advice: () => "The container ended and was started again by the engine: see why.",
     command: ({ names }) => `docker logs --tail 50 ${names.app}`,
   },
-  container_unhealthy: {
-    advice: () => "The image's own health check fails though the service answers: see its output.",
-    command: ({ names }) => `docker inspect --format '{{json .State.Health}}' ${names.app}`,
-  },
   descriptors_low: {
     advice: () =>
       "PgBouncer may run out of file descriptors before its limits: deploy again with its own limit.",

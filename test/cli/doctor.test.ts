@@ -181,10 +181,15 @@ describe("findings", () => {
     ["container in a restart loop", withContainer("app", { state: "restarting" }), ["fail app_unreachable"]],
     ["restarted lately", withContainer("app", { restarts: 2 }), ["warn container_restarting"]],
     ["restarted long ago", withContainer("app", { restarts: 2, sinceSeconds: 9000 }), []],
+    ["own health check is late, service answers", withContainer("postgres", { failingCheck: "timeout" }), []],
     [
-      "own health check fails, service answers",
-      withContainer("postgres", { failingCheck: "timeout" }),
-      ["warn container_unhealthy"],
+      "PgBouncer has no server connection yet",
+      {
+        ...withConsole({ pools: [{ ...pool, sv_idle: 0, cl_waiting: 2 }] }),
+        path: missed("timeout"),
+        health: { reached: true, body: { status: "fail", cause: "pgbouncer_pool_exhausted" } },
+      },
+      ["fail postgres_unreachable"],
     ],
     [
       "Postgres gone",

@@ -81,14 +81,10 @@ function running(container: ContainerSeen, answers: boolean, cause: string): Sym
     const command = `docker logs --tail 50 ${name}`;
     symptoms.push({ cause: "container_restarting", severity: "warn", evidence, command });
   }
-  if (failingCheck !== null) {
+  // Where the service answers, the check is late: it runs every ten seconds only.
+  if (failingCheck !== null && !answers) {
     const evidence = `the health check of container ${name} fails${failingCheck === "" ? "" : `: ${oneLine(failingCheck)}`}`;
-    const command = `docker inspect --format '{{json .State.Health}}' ${name}`;
-    symptoms.push(
-      answers
-        ? { cause: "container_unhealthy", severity: "warn", evidence, command }
-        : { cause, severity: "fail", evidence },
-    );
+    symptoms.push({ cause, severity: "fail", evidence });
   }
   if (memory !== null && memory.usedBytes >= memoryWarning * memory.limitBytes) {
     const [used, limit] = [memory.usedBytes, memory.limitBytes].map((bytes) => Math.round(bytes / 2 ** 20));

@@ -3,12 +3,18 @@ import type { Observation } from "../look.ts";
 import type { PathSeen } from "../look-path.ts";
 import type { Symptom } from "../symptom.ts";
 import { count, oneLine } from "../text.ts";
-import { isPaused, isSaturated } from "./pooler.ts";
+import { isPaused, isSaturated, lacksServers } from "./pooler.ts";
 
 type Failed = Extract<Looked<PathSeen>, { ok: false }>;
 
 /** A new connection of the application that waits longer than this waits for a server connection. */
 const slowAnswerMilliseconds = 1_000;
+
+/** PgBouncer tries again only every server_login_retry, and keeps a failed look-up of the name for dns_nxdomain_ttl. */
+const noServers = "PgBouncer has no connection to Postgres yet";
+
+/** What health says for want of a better cause; the doctor sees more parts and may know one. */
+const vague = new Set(["pgbouncer_pool_exhausted", "query_failing"]);
 
 const fail = (cause: string, evidence: string): Symptom => ({ cause, severity: "fail", evidence });
 
@@ -55,7 +61,7 @@ function failedWay({ failure, message }: Failed, seen: Observation): Symptom {
       return fail("pgbouncer_unreachable", through);
     case "timeout":
     case "queue_timeout":
-      return fail(causeOfSilence(seen), through);
+      return fail(causeOfSilence(seen), lacksServers(seen) ? `${through}; ${noServers}` : through);
     case "other":
       return fail("query_failing", through);
   }
@@ -72,7 +78,7 @@ function causeOfSilence(seen: Observation): string {
       : "postgres_unreachable";
   }
   if (seen.login !== null && !seen.login.ok && seen.login.failure === "login") return "login_failing";
-  return "query_failing";
+  return lacksServers(seen) ? "postgres_unreachable" : "query_failing";
 }
 
 function login({ login, path, postgres }: Observation): Symptom[] {
@@ -137,13 +143,16 @@ function migrations({ path, deployed }: Observation): Symptom[] {
   return [fail("migration_pending", evidence)];
 }
 
-function health({ health }: Observation): Symptom[] {
+function health(seen: Observation): Symptom[] {
+  const { health, path } = seen;
   if (health === null) return [];
   if (!health.reached) return [fail("app_unreachable", oneLine(health.reason))];
   const { status, cause, output } = health.body;
   if (status === "pass") return [];
   const isName = cause != null && /^[a-z][a-z_]*$/.test(cause);
-  const words = [isName ? undefined : cause, output].filter((text) => text != null).join(": ");
-  const evidence = `the application's health says ${status}${words === "" ? "" : `: ${oneLine(words, 300)}`}`;
-  return [{ cause: isName ? cause : "app_unreachable", severity: status, evidence }];
+  const words = [cause, output].filter((text) => text != null).join(": ");
+  const evidence = `the application's health says ${status}${words === "" ? "" : `, ${oneLine(words, 300)}`}`;
+  const own = isName ? cause : "app_unreachable";
+  const isExplained = path !== null && !path.ok && vague.has(own);
+  return [{ cause: isExplained ? failedWay(path, seen).cause : own, severity: status, evidence }];
 }

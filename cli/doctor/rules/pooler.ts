@@ -28,6 +28,13 @@ export function isSaturated({ console }: Observation): boolean {
   return console?.ok === true && console.seen.pools.some((pool) => sizeOf(pool, console.seen).isFull);
 }
 
+/** Whether clients wait in a pool that has no server connection at all: PgBouncer cannot get one. */
+export function lacksServers({ console }: Observation): boolean {
+  if (console?.ok !== true) return false;
+  const servers = (pool: PoolRow) => pool.sv_active + pool.sv_idle + pool.sv_used;
+  return console.seen.pools.some((pool) => pool.cl_waiting > 0 && servers(pool) === 0);
+}
+
 function pausedWords({ state, databases }: PgBouncerSeen): string[] {
   const whole = ["paused", "suspended"].filter((name) => state[name] === "yes");
   return [
