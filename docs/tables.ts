@@ -2,10 +2,12 @@ import { FAILURES, type FailureKind } from "../app/lib/database-failure.ts";
 import { mayRepeat, type Repeatable } from "../app/lib/retry.ts";
 import { LIVE_SETTINGS } from "../app/lib/settings.ts";
 import { budgetText } from "../cli/budget-text.ts";
+import { causes } from "../cli/doctor/causes.ts";
 import { applicationKeys } from "../infra/application.ts";
 import { givenFiles, givenVariables, setFolder } from "../infra/application-contract.ts";
 import { budgetOf } from "../infra/budget/budget.ts";
 import { optionRanges } from "../infra/budget/options.ts";
+import { engineNames } from "../infra/names.ts";
 import { overrideTable } from "../infra/overrides.ts";
 import { defaultPorts, presetNames, presets } from "../infra/presets.ts";
 import { databaseKeys, peerKeys, userKeys } from "../pgbouncer/entries.ts";
@@ -15,6 +17,7 @@ import { allowedText, type ValueKind } from "../pgbouncer/values.ts";
 
 /** Tables of the documentation that repeat code. `node docs/write-tables.ts` writes them; a test holds them equal. */
 export const tables: Readonly<Record<string, { readonly file: string; readonly render: () => string }>> = {
+  causes: { file: "docs/doctor.md", render: causesTable },
   presets: { file: "README.md", render: presetTable },
   overrides: { file: "docs/configuration.md", render: overridesTable },
   application: { file: "docs/your-own-application.md", render: applicationTable },
@@ -231,5 +234,18 @@ function portsTable(): string {
   return markdown(
     ["`poolkit:ports.`", "default"],
     names.map((name) => [`\`${name}\``, `${defaultPorts[name]}`]),
+  );
+}
+
+function causesTable(): string {
+  const names = engineNames("STACK");
+  const place = { stack: "STACK", names, limits: {} };
+  return markdown(
+    ["cause", "what to do", "command"],
+    Object.entries(causes).map(([name, { advice, command }]) => [
+      `\`${name}\``,
+      advice(place),
+      `\`${command(place)}\``,
+    ]),
   );
 }

@@ -65,7 +65,8 @@ export const causes = {
   postgres_connections_exhausted: {
     advice: ({ limits }) =>
       `End sessions that nobody needs; direct connections count against max_connections${now(limits, "postgres")}: let applications connect through PgBouncer.`,
-    command: inspect("queries --all"),
+    // Works when nobody can log in: the titles of the server's processes say who is who.
+    command: ({ names }) => `docker top ${names.postgres} -eo pid,args`,
   },
   login_failing: {
     advice: () =>

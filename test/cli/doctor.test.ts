@@ -212,6 +212,14 @@ describe("findings", () => {
       ["fail postgres_connections_exhausted"],
     ],
     [
+      "no connection left but the reserved",
+      {
+        ...well,
+        postgres: refused("remaining connection slots are reserved for roles with the SUPERUSER attribute"),
+      },
+      ["fail postgres_connections_exhausted"],
+    ],
+    [
       "the monitor's own limit is no exhaustion",
       { ...well, postgres: refused('too many connections for role "poolkit_monitor"') },
       ["warn monitoring_incomplete"],

@@ -45,6 +45,7 @@ describe("documentation", () => {
     "SECURITY.md",
     "docs/application.md",
     "docs/configuration.md",
+    "docs/doctor.md",
     "docs/operations.md",
     "docs/sizing.md",
     "docs/architecture.md",

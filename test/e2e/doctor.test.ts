@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { lookAtDisk } from "../../cli/doctor/look-engine.ts";
 import { roles } from "../../infra/names.ts";
 import { engine } from "./support/engine.ts";
@@ -24,6 +24,8 @@ afterAll(async () => {
   await stack?.sweep();
   project.remove();
 });
+
+afterEach(letGo);
 
 const poolkit = async (...args: string[]): Promise<Ran> => {
   const ran = await project.run("node", ["cli/poolkit.js", ...args, ...stack.flag]);

@@ -105,7 +105,8 @@ function server({ postgres, backends }: Observation): Symptom[] {
   if (postgres === null || postgres.ok) return [];
   const { failure, message } = postgres;
   const direct = `direct connection to Postgres: ${message}`;
-  const isOurs = /for role/.test(message);
+  // The monitor has a limit of its own; the message of a full server speaks of "roles" too.
+  const isOurs = /connections for role "/.test(message);
   if (failure === "connections_exhausted" && !isOurs) {
     const cause = "postgres_connections_exhausted";
     return [fail(cause, direct), ...(backends.ok ? [fail(cause, holders(backends.seen))] : [])];
