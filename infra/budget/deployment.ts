@@ -13,11 +13,14 @@ export interface Deployment {
   readonly poolsPerReplica: number;
   /** PgBouncer processes; each has all limits for itself. */
   readonly pgbouncerProcesses: number;
-  /** Per replica, through PgBouncer: the health probes (path, sessions) and the trial login of a live change. */
+  /**
+   * Per replica, through PgBouncer: the health probes (path, sessions), each twice because the former one may still be
+   * closing, and the trial login of a live change.
+   */
   readonly probeClients: number;
-  /** Per replica, on PgBouncer's console: the health probe. */
+  /** Per replica, on PgBouncer's console: the health probe, and the former one that is closing. */
   readonly probeConsoles: number;
-  /** Per replica, past PgBouncer: the health probe. */
+  /** Per replica, past PgBouncer: the health probe, and the former one that is closing. */
   readonly probeConnections: number;
   /** The deployer on PgBouncer's console: reading the settings back. */
   readonly deployConsoles: number;
@@ -44,9 +47,9 @@ export const kitDeployment: Deployment = Object.freeze({
   surge: 1,
   poolsPerReplica: 2,
   pgbouncerProcesses: 1,
-  probeClients: 3,
-  probeConsoles: 1,
-  probeConnections: 1,
+  probeClients: 5,
+  probeConsoles: 2,
+  probeConnections: 2,
   deployConsoles: 1,
   observeConnections: 1,
   containerChecks: 1,

@@ -47,7 +47,7 @@ const config = (values: Record<string, unknown>) => ({
 describe("poolkit budget", () => {
   it("prints the whole account of a stack that fits and exits 0", () => {
     const { status, stdout } = poolkit(["-s", "prod"], config({ "poolkit:preset": "prod" }));
-    expect(stdout).toContain("=       47  in sum\n  ≤      200  max_client_conn");
+    expect(stdout).toContain("=       50  in sum\n  ≤      200  max_client_conn");
     expect(stdout.trimEnd().endsWith("\nfits")).toBe(true);
     expect(status).toBe(0);
   });
@@ -58,7 +58,7 @@ describe("poolkit budget", () => {
       config({ "poolkit:overrides": { connectionLimit: 100 } }),
     );
     expect(stdout).toContain("REFUSE everyone who connects to PgBouncer");
-    expect(stdout).toContain("pulumi config set --path poolkit:overrides.maxClientConnections 207");
+    expect(stdout).toContain("pulumi config set --path poolkit:overrides.maxClientConnections 210");
     expect(status).toBe(2);
   });
 

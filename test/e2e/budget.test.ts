@@ -83,7 +83,7 @@ describe("the account of a deployment", () => {
     const { text } = await stack.must(["stack", "output", "budget", "--json", ...stack.flag]);
     expect(JSON.parse(text)).toMatchObject({
       advice: [],
-      "pgbouncer-clients": { used: 27, limit: 50 },
+      "pgbouncer-clients": { used: 30, limit: 50 },
       "postgres-connections": { limit: 97 },
     });
     for (const secret of secretsOf(stack)) expect(text.includes(secret)).toBe(false);
@@ -92,7 +92,7 @@ describe("the account of a deployment", () => {
   it("is what the command prints", async () => {
     const { code, text } = await poolkit();
     expect(code, text).toBe(0);
-    expect(text).toContain("=       27  in sum\n  ≤       50  max_client_conn");
+    expect(text).toContain("=       30  in sum\n  ≤       50  max_client_conn");
   });
 
   it("is judged by the load of the stack", async () => {

@@ -50,8 +50,8 @@ describe("up refuses", () => {
   it("a path of connections that does not fit, already at preview", async () => {
     await stack.setPath("poolkit:overrides.connectionLimit", "40");
     await stack.setPath("poolkit:pgbouncer.default_pool_size", "90");
-    const inequality = ["= 87 clients", "at most 50 (max_client_conn)"];
-    const fix = "pulumi config set --path poolkit:overrides.maxClientConnections 87";
+    const inequality = ["= 90 clients", "at most 50 (max_client_conn)"];
+    const fix = "pulumi config set --path poolkit:overrides.maxClientConnections 90";
     try {
       const preview = await project.pulumi(["preview", ...stack.flag]);
       expect(preview.code, preview.text).not.toBe(0);

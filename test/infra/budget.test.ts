@@ -87,9 +87,9 @@ const refused: [string, SizingInput, string, string][] = [
     "an application pool beyond PgBouncer's clients",
     overrides({ connectionLimit: 100 }),
     "overrides.connectionLimit",
-    "= 207 clients",
+    "= 210 clients",
   ],
-  ["one client too many", overrides({ connectionLimit: 97 }), "overrides.connectionLimit", "= 201 clients"],
+  ["one client too many", overrides({ connectionLimit: 97 }), "overrides.connectionLimit", "= 204 clients"],
   [
     "PgBouncer below its clients",
     overrides({ maxClientConnections: 46 }),
@@ -106,7 +106,7 @@ const refused: [string, SizingInput, string, string][] = [
     "other clients that do not fit",
     input({ budget: { otherClients: 154 } }),
     "budget.otherClients",
-    "= 201 clients",
+    "= 204 clients",
   ],
   [
     "dev with prod's pool",
@@ -124,7 +124,7 @@ const refused: [string, SizingInput, string, string][] = [
     "a limit on the database's clients",
     database({ max_db_client_connections: 42 }),
     "pgbouncer.databases.poolkit.max_db_client_connections",
-    "= 43 clients",
+    "= 45 clients",
   ],
   [
     "a global limit on every database's clients",
@@ -136,7 +136,7 @@ const refused: [string, SizingInput, string, string][] = [
     "a limit on the role's clients",
     user({ max_user_client_connections: 42 }),
     "pgbouncer.users.poolkit_app.max_user_client_connections",
-    "= 43 clients",
+    "= 45 clients",
   ],
   [
     "a limit that shuts the health probe out",
@@ -148,7 +148,7 @@ const refused: [string, SizingInput, string, string][] = [
     "a global limit on every role's clients",
     pgbouncer({ max_user_client_connections: 2 }),
     "pgbouncer.max_user_client_connections",
-    "= 3 clients",
+    "= 4 clients",
   ],
   // connections of Postgres
   [
@@ -203,13 +203,13 @@ const refused: [string, SizingInput, string, string][] = [
     "direct connections that do not fit",
     input({ budget: { otherConnections: 61 } }),
     "budget.otherConnections",
-    "= 98 connections",
+    "= 99 connections",
   ],
   [
     "high-load with one more exporter than fits",
     input({ presetName: "high-load", budget: { otherConnections: 39 } }),
     "budget.otherConnections",
-    "= 98 connections",
+    "= 99 connections",
   ],
   // pools and their caps
   [
@@ -567,7 +567,7 @@ describe("the account", () => {
     expect(JSON.parse(JSON.stringify(output))).toEqual(output);
     expect(output).toMatchObject({
       advice: [],
-      "pgbouncer-clients": { used: 47, limit: 200, unit: "clients" },
+      "pgbouncer-clients": { used: 50, limit: 200, unit: "clients" },
       "postgres-connections": { limit: 97, unit: "connections" },
     });
   });

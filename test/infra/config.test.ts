@@ -129,7 +129,7 @@ const refused: [string, Record<string, string>, string, string][] = [
     "a pool that does not fit the path",
     { "poolkit:overrides": '{"connectionLimit":40}' },
     "poolkit:overrides.connectionLimit",
-    "= 87 clients",
+    "= 90 clients",
   ],
   ["a budget that is a list", { "poolkit:budget": "[]" }, "poolkit:budget", "[]"],
   ["overrides that are no JSON", { "poolkit:overrides": "{" }, "poolkit:overrides", '"{"'],
