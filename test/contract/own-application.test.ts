@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { givenFiles, givenVariables } from "../../infra/application-contract.ts";
@@ -48,5 +49,14 @@ describe("what the program gives an own application", () => {
 
   it("is no table of the reference application", () => {
     expect(registered.filter(({ type }) => type === "poolkit:index:Migrations")).toEqual([]);
+  });
+});
+
+it("the example runs on the versions that this project tests", () => {
+  const packageAt = (file: string) => JSON.parse(readFileSync(file, "utf8"));
+  const { dependencies, devDependencies } = packageAt("examples/express-pg/package.json");
+  expect(packageAt("package.json")).toMatchObject({
+    dependencies: { pg: dependencies.pg },
+    devDependencies: { express: dependencies.express, esbuild: devDependencies.esbuild },
   });
 });
