@@ -98,9 +98,10 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
     const [role] = await stackOf(preset).sql<{ rolconnlimit: number; rolsuper: boolean }>(
       `SELECT rolconnlimit, rolsuper FROM pg_roles WHERE rolname = '${roles.app}'`,
     );
+    const servers = sizes.poolSize + sizes.reservePoolSize;
     expect(role).toEqual({
-      // What PgBouncer may open, and a tenth for backends that it has given up.
-      rolconnlimit: Math.ceil(1.1 * (sizes.poolSize + sizes.reservePoolSize)),
+      // What PgBouncer may open, and a tenth, at least two, for backends that it has given up.
+      rolconnlimit: servers + Math.max(2, Math.ceil(0.1 * servers)),
       rolsuper: false,
     });
   });
