@@ -46,7 +46,10 @@ export function findingsIn(symptoms: readonly Symptom[], place: Place): Finding[
       severity: isHolder || signs.some(({ severity }) => severity === "fail") ? "fail" : "warn",
       cause,
       evidence: [...new Set(signs.map(({ evidence }) => evidence))],
-      advice: known?.advice(place) ?? "See the application's health and log.",
+      advice:
+        (signs.length === 1 ? signs[0]?.advice : undefined) ??
+        known?.advice(place) ??
+        "See the application's health and log.",
       command:
         signs.find(({ command }) => command !== undefined)?.command ??
         known?.command(place) ??

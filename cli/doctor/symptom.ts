@@ -9,4 +9,6 @@ export interface Symptom {
   readonly evidence: string;
   /** More exact than the cause's own command, e.g. with the process id. */
   readonly command?: string;
+  /** The application's own advice, which knows its settings and their sources. */
+  readonly advice?: string;
 }

@@ -388,6 +388,22 @@ describe("findings", () => {
     expect(finding?.evidence.at(-1)).toBe("and 4 more");
   });
 
+  it("take over the application's advice where it alone saw the cause", () => {
+    const body = {
+      status: "warn",
+      cause: "app_pool_exhausted",
+      advice: "raise X (now 3, from the file)",
+    } as const;
+    const alone = findingsOf({ ...well, health: { reached: true, body } }, place);
+    expect(alone).toMatchObject([{ cause: "app_pool_exhausted", advice: "raise X (now 3, from the file)" }]);
+    const idle = withPostgres({ sessions: [session({ state: "idle in transaction", state_seconds: 9 })] });
+    const both = findingsOf(
+      { ...idle, health: { reached: true, body: { ...body, cause: "idle_in_transaction" } } },
+      place,
+    );
+    expect(both).toMatchObject([{ cause: "idle_in_transaction", advice: expect.stringContaining("COMMIT") }]);
+  });
+
   it("merge the signs of one cause under its worst severity", () => {
     const merged = findingsIn(
       [

@@ -1,5 +1,7 @@
 import { expect, it } from "vitest";
+import { CAUSES } from "../../app/lib/health-causes.ts";
 import { classifyProbeError } from "../../app/lib/probe-errors.ts";
+import { causes } from "../../cli/doctor/causes.ts";
 import { failureOf } from "../../cli/doctor/failure.ts";
 
 const error = (message: string, code?: string) => Object.assign(new Error(message), { code });
@@ -23,4 +25,8 @@ it.each([
   const { failure } = failureOf(thrown);
   expect(failure).not.toBe("other");
   expect(failure).toBe(classifyProbeError(thrown));
+});
+
+it("the doctor knows every cause that the application's health names", () => {
+  expect(Object.keys(causes)).toEqual(expect.arrayContaining(Object.keys(CAUSES)));
 });

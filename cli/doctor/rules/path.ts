@@ -148,12 +148,19 @@ function health(seen: Observation): Symptom[] {
   const { health, path } = seen;
   if (health === null) return [];
   if (!health.reached) return [fail("app_unreachable", oneLine(health.reason))];
-  const { status, cause, output } = health.body;
+  const { status, cause, output, advice } = health.body;
   if (status === "pass") return [];
   const isName = cause != null && /^[a-z][a-z_]*$/.test(cause);
   const words = [cause, output].filter((text) => text != null).join(": ");
   const evidence = `the application's health says ${status}${words === "" ? "" : `, ${oneLine(words, 300)}`}`;
   const own = isName ? cause : "app_unreachable";
   const isExplained = path !== null && !path.ok && vague.has(own);
-  return [{ cause: isExplained ? failedWay(path, seen).cause : own, severity: status, evidence }];
+  return [
+    {
+      cause: isExplained ? failedWay(path, seen).cause : own,
+      severity: status,
+      evidence,
+      ...(typeof advice === "string" && { advice: oneLine(advice, 300) }),
+    },
+  ];
 }
