@@ -1,4 +1,5 @@
 import { FAILURES, type FailureKind } from "../app/lib/database-failure.ts";
+import { CAUSES, type Cause } from "../app/lib/health-causes.ts";
 import { mayRepeat, type Repeatable } from "../app/lib/retry.ts";
 import { LIVE_SETTINGS } from "../app/lib/settings.ts";
 import { budgetText } from "../cli/budget-text.ts";
@@ -27,6 +28,7 @@ export const tables: Readonly<Record<string, { readonly file: string; readonly r
   budget: { file: "docs/sizing.md", render: budgetTable },
   pgbouncer: { file: "docs/sizing.md", render: settingsTable },
   entries: { file: "docs/sizing.md", render: entriesTable },
+  "health-causes": { file: "docs/health.md", render: healthCausesTable },
   ports: { file: "docs/configuration.md", render: portsTable },
   settings: { file: "docs/database-layer.md", render: liveSettingsTable },
   retries: { file: "docs/database-layer.md", render: retriesTable },
@@ -99,6 +101,20 @@ function presetTable(): string {
       ],
       ["data volume protected", ...of((p) => (p.protectData ? "yes" : "no"))],
     ],
+  );
+}
+
+function healthCausesTable(): string {
+  return markdown(
+    ["cause", "status", "meaning", "seen when", "advice", "settings"],
+    Object.entries<Cause>(CAUSES).map(([cause, { status, meaning, evidence, advice, settings }]) => [
+      `\`${cause}\``,
+      status,
+      meaning,
+      evidence,
+      advice,
+      settings.map((setting) => `\`${setting}\``).join(", "),
+    ]),
   );
 }
 

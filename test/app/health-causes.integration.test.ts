@@ -2,8 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import Docker from "dockerode";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { Health } from "../../app/lib/health.ts";
 import type { CauseName } from "../../app/lib/health-causes.ts";
+import { databasePool, prisma } from "../../app/lib/prisma.ts";
+import { withCaller } from "../../app/lib/work-context.ts";
 import { type AppDatabase, startAppDatabase } from "../support/app-database.ts";
+import { configOf, useDatabase } from "../support/app-layer.ts";
 import { type AppFiles, AppProcess } from "../support/app-process.ts";
 import { eventually, startLoad } from "../support/load.ts";
 import { engineAvailable } from "../support/postgres18.ts";
@@ -275,6 +279,56 @@ describe.skipIf(!(await engineAvailable()))("causes of database health with real
       await passes(refused);
     } finally {
       await refused.stop();
+    }
+  });
+
+  it("app_pool_leak: which code keeps connections, without and with requests that give up because of it", async () => {
+    const environment = {
+      DATABASE_CONNECTION_LIMIT: "3",
+      DATABASE_POOL_TIMEOUT: "1",
+      DATABASE_LEAK_THRESHOLD: "1.5",
+      DATABASE_TRANSACTION_MAX_WAIT: "1",
+      DATABASE_RETRY_BUDGET: "0",
+    };
+    await useDatabase(database, environment);
+    const config = configOf(database, environment);
+    const health = new Health({
+      config: () => config,
+      configurationError: () => null,
+      pool: () => databasePool.state(),
+      requests: () => ({ underWay: 0, total: 0 }),
+    });
+    const names = (status: string, cause: CauseName | null) =>
+      eventually(
+        async () => {
+          const body = await health.body();
+          return body.status === status && body.cause === cause;
+        },
+        { timeoutMs: NAMED_WITHIN_MS, what: `${status} ${cause}` },
+      );
+    const { promise: forgotten, resolve: remember } = Promise.withResolvers<void>();
+    const leak = () =>
+      withCaller("GET /report", () =>
+        prisma.$transaction(() => forgotten, { timeout: 60_000 }).catch(() => {}),
+      );
+    try {
+      const leaks = [leak()];
+      await names("warn", "app_pool_leak");
+      const { output, holders } = await health.body();
+      expect(output).toMatch(
+        /^1 pool connection is kept without work, the oldest for [\d.]+ s by GET \/report\.$/,
+      );
+      expect(holders.leaks).toMatchObject({ count: 1, oldestCaller: "GET /report" });
+      leaks.push(leak(), leak());
+      await sleep(1600); // their own threshold
+      await expect(prisma.company.count()).rejects.toThrow();
+      await names("fail", "app_pool_leak");
+      remember();
+      await Promise.all(leaks);
+      await names("pass", null);
+    } finally {
+      remember();
+      await prisma.$disconnect();
     }
   });
 

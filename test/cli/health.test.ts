@@ -80,4 +80,42 @@ describe("healthSummary", () => {
       "postgres     7 of 100 connections, version 18.6",
     ]);
   });
+
+  it("shows who holds what, the longest first, and what to do", () => {
+    const session = { pid: 7, user: "app", applicationName: "search", state: "active", seconds: 4 };
+    const none = { count: 0, oldest: [] };
+    const summary = healthSummary({
+      status: "warn",
+      cause: "lock_wait",
+      output: "1 session waits.",
+      advice: "End it.",
+      holders: {
+        lockWaits: {
+          count: 1,
+          oldest: [
+            {
+              ...session,
+              waitedSeconds: 3,
+              blockedBy: [
+                { ...session, pid: 9, applicationName: "", state: "idle in transaction", seconds: 8 },
+              ],
+            },
+          ],
+        },
+        idleInTransaction: none,
+        slowQueries: { count: 5, oldest: [session, session, session, session] },
+        leaks: { count: 2, oldestSeconds: 31, oldestCaller: "GET /report" },
+      },
+    });
+    expect(summary.split("\n")).toEqual([
+      "health       warn (lock_wait): 1 session waits.",
+      "to do        End it.",
+      "lock wait    pid 7 search (app) for 3 s, blocked by pid 9 - (app), idle in transaction for 8 s",
+      "leak         2 pool connection(s), the oldest for 31 s by GET /report",
+      "slow         pid 7 search (app) for 4 s",
+      "slow         pid 7 search (app) for 4 s",
+      "slow         pid 7 search (app) for 4 s",
+      "slow         and 2 more",
+    ]);
+  });
 });

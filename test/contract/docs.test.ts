@@ -2,7 +2,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { ADVISED_SETTINGS } from "../../app/lib/health-causes.ts";
 import { tables, withTable } from "../../docs/tables.ts";
+import { overrideTable } from "../../infra/overrides.ts";
 import { defaultPorts, presetNames } from "../../infra/presets.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -38,6 +40,13 @@ describe("documentation", () => {
     expect(exported).toEqual(expect.arrayContaining(used));
   });
 
+  it("advises only on settings that the stack's configuration has", () => {
+    const known = overrideTable().map(({ name }) => name);
+    const advised = Object.values(ADVISED_SETTINGS).flatMap(({ override }) => override ?? []);
+    expect(known).toEqual(expect.arrayContaining(advised));
+    expect(advised.length).toBeGreaterThan(5);
+  });
+
   it.each([
     "README.md",
     "CONTRIBUTING.md",
@@ -46,6 +55,7 @@ describe("documentation", () => {
     "docs/application.md",
     "docs/configuration.md",
     "docs/doctor.md",
+    "docs/health.md",
     "docs/operations.md",
     "docs/sizing.md",
     "docs/architecture.md",
