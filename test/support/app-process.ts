@@ -81,6 +81,17 @@ export class AppProcess {
     return fetch(`${this.url}${path}`, { method: "POST", headers, body: JSON.stringify(body) });
   }
 
+  /** Sends a CSV file of sessions; a body that is made while it is sent goes out piece by piece. */
+  importFile(
+    company: string,
+    body: string | ReadableStream<Uint8Array>,
+    options: { readonly signal?: AbortSignal; readonly headers?: Record<string, string> } = {},
+  ): Promise<Response> {
+    const headers = { authorization: `Bearer ${API_TOKEN}`, "content-type": "text/csv", ...options.headers };
+    const init = { method: "POST", body, headers, duplex: "half", signal: options.signal ?? null } as const;
+    return fetch(`${this.url}/api/imports?${new URLSearchParams({ company })}`, init);
+  }
+
   /** The health body. The endpoint promises an answer within 2 s; without one the returned promise rejects. */
   async health(): Promise<HealthAnswer> {
     const response = await this.get("/api/admin/database-health", 2000);
