@@ -131,8 +131,9 @@ const SPILLED_ROWS = 60_000;
  */
 export function probeDisk(connectionString: string): Promise<ProbeResult<{ readonly writable: true }>> {
   return probe(connectionString, PROBE_DEADLINE_MS, async (client) => {
-    await client.query("SET work_mem = '64kB'");
+    await client.query("BEGIN READ ONLY; SET LOCAL work_mem = '64kB'");
     await client.query(`SELECT count(*) FROM generate_series(1, ${SPILLED_ROWS})`);
+    await client.query("COMMIT");
     return { writable: true };
   });
 }
