@@ -3,7 +3,7 @@ import type { Observation } from "./look.ts";
 import { containerSymptoms } from "./rules/containers.ts";
 import { driftSymptoms } from "./rules/drift.ts";
 import { hostSymptoms } from "./rules/host.ts";
-import { pathSymptoms } from "./rules/path.ts";
+import { healthSymptoms, pathSymptoms } from "./rules/path.ts";
 import { poolerSymptoms } from "./rules/pooler.ts";
 import { sessionSymptoms } from "./rules/sessions.ts";
 import type { Severity, Symptom } from "./symptom.ts";
@@ -30,6 +30,8 @@ export function findingsOf(seen: Observation, place: Place): Finding[] {
       ...poolerSymptoms(seen, place),
       ...sessionSymptoms(seen, place),
       ...driftSymptoms(seen, place),
+      // Last, so that what was seen here, with its process ids, stands before what the application says.
+      ...healthSymptoms(seen),
     ],
     place,
   );

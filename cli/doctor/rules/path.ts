@@ -18,16 +18,9 @@ const vague = new Set(["pgbouncer_pool_exhausted", "query_failing"]);
 
 const fail = (cause: string, evidence: string): Symptom => ({ cause, severity: "fail", evidence });
 
-/** The way of the application's queries, the logins on it, and what the application itself says. */
+/** The way of the application's queries and the logins on it. */
 export function pathSymptoms(seen: Observation): Symptom[] {
-  return [
-    ...way(seen),
-    ...login(seen),
-    ...server(seen),
-    ...pooler(seen),
-    ...migrations(seen),
-    ...health(seen),
-  ];
+  return [...way(seen), ...login(seen), ...server(seen), ...pooler(seen), ...migrations(seen)];
 }
 
 function way(seen: Observation): Symptom[] {
@@ -144,7 +137,8 @@ function migrations({ path, deployed }: Observation): Symptom[] {
   return [fail("migration_pending", evidence)];
 }
 
-function health(seen: Observation): Symptom[] {
+/** What the application itself says, or that it says nothing. */
+export function healthSymptoms(seen: Observation): Symptom[] {
   const { health, path } = seen;
   if (health === null) return [];
   if (!health.reached) return [fail("app_unreachable", oneLine(health.reason))];
