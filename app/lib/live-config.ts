@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Config, type ConfigResult, type DatabaseSettings, loadConfig } from "./config.ts";
+import { classifyFailure } from "./database-failure.ts";
 import { probePath } from "./health-probes.ts";
 import type { PoolLog } from "./pool-exchange.ts";
 
@@ -51,7 +52,10 @@ export class LiveConfig {
 
   /** Reads everything again. Reloads run one after the other, each with what the files say when its turn comes. */
   reload(): Promise<void> {
-    this.#reloading = this.#reloading.then(() => this.#reloadNow());
+    this.#reloading = this.#reloading
+      .then(() => this.#reloadNow())
+      // A pool that does not open must not end all reloads to come.
+      .catch((error: unknown) => this.#refuse(`the change failed: ${classifyFailure(error)}`));
     return this.#reloading;
   }
 

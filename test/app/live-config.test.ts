@@ -76,6 +76,26 @@ describe("LiveConfig", () => {
     expect(config.lastError).toBeNull();
   });
 
+  it("refuses a change that fails, and takes the next one", async () => {
+    const limits = ["2", "3"].map((limit) => read({ DATABASE_CONNECTION_LIMIT: limit }));
+    let uses = 0;
+    const config = new LiveConfig(good({}), {
+      pool: {
+        use: async () => {
+          uses += 1;
+          if (uses === 1) throw new Error("canary");
+        },
+      },
+      log: silent,
+      load: () => limits.shift() ?? read({}),
+    });
+    await config.reload();
+    expect(config.lastError).toBe("the change failed: other");
+    await config.reload();
+    expect(config.lastError).toBeNull();
+    expect(config.current.database.connectionLimit).toBe(3);
+  });
+
   it("takes over a URL that logs in", async () => {
     const { config, used } = live([{ DATABASE_URL: "postgres://a:rotated@h/d" }]);
     await config.reload();
