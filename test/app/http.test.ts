@@ -5,7 +5,14 @@ import { Health } from "../../app/lib/health.ts";
 import { databasePool } from "../../app/lib/prisma.ts";
 
 const TOKENS = { health: "0123456789abcdef0123456789abcdef", api: "fedcba9876543210fedcba9876543210" };
-const GUARDED = ["/api/admin/database-health", "/api/sessions", "/api/dashboard"] as const;
+const ID = "01930000-0000-7000-8000-000000000000";
+const GUARDED = [
+  "/api/admin/database-health",
+  "/api/sessions",
+  `/api/sessions/${ID}`,
+  `/api/imports/${ID}`,
+  "/api/dashboard",
+];
 /** The one token that does not open the address. */
 const wrongTokenFor = (url: string) => (url.startsWith("/api/admin/") ? TOKENS.api : TOKENS.health);
 

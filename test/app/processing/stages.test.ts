@@ -1,0 +1,165 @@
+import { describe, expect, it } from "vitest";
+import {
+  nextStage,
+  retryDelayMs,
+  STAGES,
+  sessionStatusAfter,
+  TRANSITIONS,
+  transition,
+} from "../../../app/processing/stage-machine.ts";
+import { moveFor } from "../../../app/processing/stage-outcome.ts";
+import { analyse } from "../../../app/processing/stages/analysis.ts";
+import { summarise } from "../../../app/processing/stages/summary.ts";
+import { countTranscript } from "../../../app/processing/stages/transcript-counts.ts";
+import { parseTranscript, type TranscriptMessage } from "../../../app/processing/stages/transcript-text.ts";
+
+const at = (seconds: number) => new Date(Date.UTC(2026, 10, 1, 9) + seconds * 1000);
+const say = (role: TranscriptMessage["role"], seconds: number, content: string) => ({
+  role,
+  content,
+  sentAt: at(seconds),
+});
+
+describe("the table of transitions", () => {
+  it("has no way out of an end state, and none but a claim into running", () => {
+    expect([TRANSITIONS.COMPLETED, TRANSITIONS.FAILED, TRANSITIONS.SKIPPED]).toEqual([{}, {}, {}]);
+    const into = Object.values(TRANSITIONS).flatMap((events) => Object.entries(events));
+    expect(into.filter(([, to]) => to === "RUNNING").map(([event]) => event)).toEqual(["claim", "claim"]);
+    expect(() => transition("COMPLETED", "claim")).toThrow("a stage that is COMPLETED knows no claim");
+  });
+
+  it("leads every session through all stages to one end", () => {
+    expect(STAGES.map(nextStage)).toEqual(["TRANSCRIPT", "ANALYSIS", "SUMMARY", null]);
+    expect(STAGES.map((stage) => sessionStatusAfter(stage, "COMPLETED"))).toEqual([
+      "PROCESSING",
+      "PROCESSING",
+      "PROCESSING",
+      "PROCESSED",
+    ]);
+    expect(STAGES.map((stage) => sessionStatusAfter(stage, "FAILED"))).toEqual(Array(4).fill("FAILED"));
+    expect(sessionStatusAfter("SUMMARY", "PENDING")).toBeNull();
+  });
+
+  it("waits longer after each attempt, but never longer than a minute", () => {
+    expect([1, 2, 3, 10, 100].map(retryDelayMs)).toEqual([1000, 2000, 4000, 60_000, 60_000]);
+  });
+});
+
+describe("moveFor", () => {
+  const claim = { sessionId: "s", stage: "ANALYSIS", attempts: 2 } as const;
+
+  it("tries again while attempts are left, then fails the session", () => {
+    const retry = { event: "retry", error: "no luck" } as const;
+    expect(moveFor(claim, retry, 3)).toMatchObject({
+      status: "PENDING",
+      delay_seconds: 2,
+      session_status: null,
+    });
+    expect(moveFor(claim, retry, 2)).toMatchObject({
+      status: "FAILED",
+      delay_seconds: null,
+      session_status: "FAILED",
+      error: "no luck",
+    });
+  });
+
+  it("begins the next stage with the end of this one, and gives the attempt back with a hand-back", () => {
+    expect(moveFor(claim, { event: "complete", result: {} }, 3)).toMatchObject({
+      status: "COMPLETED",
+      next_stage: "SUMMARY",
+      session_status: "PROCESSING",
+      delay_seconds: null,
+    });
+    expect(moveFor(claim, { event: "handBack" }, 3)).toMatchObject({
+      status: "PENDING",
+      delay_seconds: 0,
+      attempts_returned: 1,
+      next_stage: null,
+    });
+  });
+});
+
+describe("parseTranscript", () => {
+  it("reads messages over several lines, in any spelling of the role", () => {
+    expect(
+      parseTranscript(
+        "\n[2026-11-01T09:00:00Z] user: one \r\n\r\ntwo\n[2026-11-01T10:00:03+01:00] ASSISTANT:three\n",
+      ),
+    ).toEqual([say("USER", 0, "one\n\ntwo"), say("ASSISTANT", 3, "three")]);
+  });
+
+  it("drops messages without text", () => {
+    expect(parseTranscript("[2026-11-01T09:00:00Z] User:\n \n[2026-11-01T09:00:01Z] System: x")).toEqual([
+      say("SYSTEM", 1, "x"),
+    ]);
+    expect(parseTranscript("")).toEqual([]);
+  });
+
+  it.each([
+    ["text before the first message", "\nhello", /^line 2 of the transcript does not begin/],
+    [
+      "a time that does not exist",
+      "[2026-13-01T09:00:00Z] User: x",
+      /^line 1 of the transcript has no such time/,
+    ],
+    [
+      "a message that is too long",
+      `[2026-11-01T09:00:00Z] User: ${"x".repeat(20_001)}`,
+      /^message 1 .* 20001/,
+    ],
+    ["too many messages", "[2026-11-01T09:00:00Z] User: x\n".repeat(5001), /has 5001 messages/],
+  ])("refuses %s", (_what, text, message) => {
+    expect(() => parseTranscript(text)).toThrow(message);
+  });
+});
+
+describe("stages", () => {
+  const talk = [
+    say("SYSTEM", 0, "Welcome"),
+    say("USER", 10, "My invoice is wrong!"),
+    say("USER", 12, "The invoice of May, that is annoying."),
+    say("ASSISTANT", 16, "I have corrected the invoice."),
+    say("USER", 60, "Great, thanks"),
+    say("ASSISTANT", 62, "You are welcome."),
+  ];
+
+  it("count what was said", () => {
+    expect(countTranscript(talk)).toEqual({
+      messages: 6,
+      userMessages: 3,
+      assistantMessages: 2,
+      words: 22,
+      characters: talk.map(({ content }) => content).join("").length,
+      durationSeconds: 62,
+    });
+    expect(countTranscript([])).toMatchObject({ messages: 0, durationSeconds: 0 });
+  });
+
+  it("measure answers from the first message that waited, and weigh the user's words only", () => {
+    expect(analyse(talk)).toEqual({
+      responses: 2,
+      firstResponseSeconds: 6,
+      averageResponseSeconds: 4,
+      longestResponseSeconds: 6,
+      positiveWords: 2,
+      negativeWords: 2,
+      sentiment: "NEUTRAL",
+    });
+    expect(analyse([say("ASSISTANT", 0, "Great!")])).toMatchObject({
+      sentiment: "NEUTRAL",
+      averageResponseSeconds: null,
+    });
+  });
+
+  it("summarise by question, last answer and what came up most", () => {
+    expect(summarise(talk)).toMatchObject({ question: "My invoice is wrong!", answer: "You are welcome." });
+    expect(summarise(talk).topics[0]).toBe("invoice");
+    expect(summarise([])).toEqual({ question: null, answer: null, topics: [] });
+  });
+
+  it("never cut a character in half, which Postgres could not store", () => {
+    const { question } = summarise([say("USER", 0, "🎈".repeat(500))]);
+    expect(question?.isWellFormed()).toBe(true);
+    expect(Array.from(question ?? "")).toHaveLength(200);
+  });
+});
