@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import type { ProcessingSettings } from "../lib/config.ts";
 import { isUnavailable } from "../lib/database-failure.ts";
+import { withCaller } from "../lib/work-context.ts";
 import { type ClaimedStages, processingStatusManager } from "./processing-status-manager.ts";
 import { moveFor, type StageOutcome } from "./stage-outcome.ts";
 import { workOn } from "./stage-work.ts";
@@ -56,7 +57,8 @@ export class ProcessingScheduler {
     while (!this.#stopping) {
       // Taken before looking: a call that comes while the database answers "nothing" is not lost.
       const alarm = this.#alarm.signal;
-      const worked = await this.#turn().catch((error: unknown) => this.#pause(error));
+      const turn = withCaller("processingScheduler", () => this.#turn());
+      const worked = await turn.catch((error: unknown) => this.#pause(error));
       if (!worked && !this.#stopping) await this.#rest(alarm);
     }
   }
