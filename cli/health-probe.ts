@@ -13,7 +13,7 @@ export interface HealthEndpoint {
   readonly healthUrl: string;
   readonly healthToken: string;
   /** "status": an answer without a health body counts by its HTTP status, 2xx as healthy. */
-  readonly healthFormat?: "status" | undefined;
+  readonly healthFormat?: "health+json" | "status" | undefined;
 }
 
 /** Asks once. Never throws for a stack that does not answer. */

@@ -10,7 +10,7 @@ const stackOutputs = z.object({
   healthUrl: z.string(),
   healthToken: z.string(),
   /** "status": an own application, whose health is what its HTTP status says. */
-  healthFormat: z.literal("status").optional(),
+  healthFormat: z.enum(["health+json", "status"]).optional(),
   pgbouncerHost: z.string(),
   pgbouncerPort: z.number(),
   poolLimits: z.record(z.string(), z.number()),

@@ -75,8 +75,8 @@ const service = new AppService(
 const loopback = { host: "127.0.0.1", database: databaseName };
 export const preset = config.presetName;
 export const { url, healthUrl, healthToken, apiToken } = service;
-/** "status" for an own application, whose health is what its HTTP status says; absent for the reference application. */
-export const healthFormat = application === undefined ? undefined : "status";
+/** "health+json" for the reference application, "status" for an own one, whose health is what its HTTP status says. */
+export const healthFormat = application === undefined ? "health+json" : "status";
 export const pgbouncerHost = loopback.host;
 export const pgbouncerPort = ports.pgbouncer;
 export const databaseUrl = postgresUrl(logins.app, { ...loopback, port: ports.pgbouncer });

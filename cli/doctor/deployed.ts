@@ -16,7 +16,7 @@ const outputs = z.object({
   preset: z.string().optional(),
   healthUrl: z.string().optional(),
   healthToken: z.string().optional(),
-  healthFormat: z.literal("status").optional(),
+  healthFormat: z.enum(["health+json", "status"]).optional(),
   databaseUrl: z.string().optional(),
   directDatabaseUrl: z.string().optional(),
   monitorUrl: z.string().optional(),

@@ -126,6 +126,7 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
       "consoleUrl",
       "databaseUrl",
       "directDatabaseUrl",
+      "healthFormat",
       "healthToken",
       "healthUrl",
       "monitorUrl",
