@@ -219,12 +219,12 @@ describe.skipIf(!(await engineAvailable()))("causes of database health with real
   });
 
   it("pgbouncer_client_limit", async () => {
+    const filler = await pooled("filler");
     await database.pgbouncer.console("SET max_client_conn = 1");
     const heal = undoable(() => database.pgbouncer.console("SET max_client_conn = 200"));
-    const filler = await pooled("filler").catch(() => null);
     await sees("fail", "pgbouncer_client_limit");
     await heal();
-    await filler?.end();
+    await filler.end();
     await passes();
   });
 
