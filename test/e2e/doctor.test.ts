@@ -64,6 +64,13 @@ async function hold(connectionString: string, sql?: string): Promise<pg.Client> 
   return client;
 }
 
+/** Takes every connection slot that becomes free, until the signal. */
+async function keepFull(connectionString: string, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await hold(connectionString).catch(() => sleep(10));
+  }
+}
+
 async function letGo(): Promise<void> {
   const clients = held;
   held = [];
@@ -235,7 +242,11 @@ describe("poolkit doctor", () => {
   it("connections exhausted: who holds them, though nobody gets in", async () => {
     const { directDatabaseUrl } = await stack.outputs();
     await Promise.allSettled(Array.from({ length: 100 }, () => hold(directDatabaseUrl)));
-    const { findings, code } = await doctor();
+    // A slot that a health look gives back would let the doctor in: it is taken at once, for as long as he looks.
+    const filling = new AbortController();
+    const filled = keepFull(directDatabaseUrl, filling.signal);
+    const { findings, code } = await doctor().finally(() => filling.abort());
+    await filled;
     expect(code).toBe(2);
     expect(findings[0]).toMatchObject({ severity: "fail", cause: "postgres_connections_exhausted" });
     expect(findings[0]?.evidence.join("\n")).toMatch(/poolkit_owner: idle \(\d\d\)/);
