@@ -41,11 +41,11 @@ function start(
   return new Promise((resolve, reject) => {
     const child = spawn("pulumi", args, { cwd: projectDirectory, stdio, signal });
     const output = { stdout: "", stderr: "" };
-    child.stdout?.on("data", (chunk: Buffer) => {
-      output.stdout += chunk.toString();
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      output.stdout += text;
     });
-    child.stderr?.on("data", (chunk: Buffer) => {
-      output.stderr += chunk.toString();
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      output.stderr += text;
     });
     child.stdin?.end(input);
     // Ctrl-C reaches Pulumi through the terminal's process group; this process waits for it to finish cleanly. A
