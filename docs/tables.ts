@@ -224,7 +224,7 @@ function entriesTable(): string {
   return markdown(
     ["entry", "key", "allowed", "default", "since", ""],
     Object.entries(sections).flatMap(([section, keys]) =>
-      Object.entries(keys).map(([name, { kind, default: fallback, since = "", about }]) => [
+      Object.entries(keys).map(([name, { kind, default: fallback, since, about }]) => [
         `\`${section}\``,
         `\`${name}\``,
         kindText(kind),
