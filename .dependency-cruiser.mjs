@@ -18,6 +18,11 @@ export default {
       to: { path: "^test/" },
     },
     forbid("pgbouncer", "infra|provider|app|cli|toolchain|postgres", "PgBouncer as code is pure text"),
+    forbid(
+      "observability",
+      "infra|provider|pgbouncer|app|cli|toolchain|postgres",
+      "rules and configuration of Prometheus are pure text",
+    ),
     forbid("app", "infra|provider|pgbouncer|cli|toolchain", "the application meets infra only in a contract"),
     forbid("infra", "app|cli|toolchain", "the program never loads what it deploys"),
     forbid("provider", "infra|app|cli|toolchain", "the plugin knows nothing of the program"),

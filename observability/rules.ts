@@ -1,0 +1,156 @@
+/** What the thresholds follow from: what PgBouncer and the application are really given, overrides included. */
+export interface Sizes {
+  /** PgBouncer's `query_wait_timeout` in seconds; 0 = a client waits without end. */
+  readonly queryWaitTimeoutSeconds: number;
+  /** DATABASE_POOL_TIMEOUT in seconds: what ends a wait that PgBouncer does not end. */
+  readonly poolTimeoutSeconds: number;
+  /** PgBouncer's `default_pool_size`; 0 = no limit. */
+  readonly poolSize: number;
+  /** Whether the application shows metrics (the reference application does). */
+  readonly hasApplicationMetrics: boolean;
+}
+
+/** An alert as Prometheus reads it. Times in Prometheus' own notation. */
+export interface AlertRule {
+  readonly alert: string;
+  readonly expr: string;
+  /** How long it must hold before it fires. */
+  readonly for: string;
+  readonly labels: { readonly severity: "warning" | "critical" };
+  /** What is the case with its numbers, and what to do. */
+  readonly annotations: { readonly summary: string; readonly description: string };
+}
+
+/** Names of the jobs in prometheus.yml. */
+export const jobs = Object.freeze({ app: "app", pgbouncer: "pgbouncer", postgres: "postgres" });
+
+/** Share of `max_connections` above which Postgres is called nearly full: enough is left for the deployer. */
+const connectionsShare = 0.8;
+/** Share of a pool whose server connections work above which it is called full. */
+const poolShare = 0.9;
+/** PgBouncer's console is a pool of its own, without servers. */
+const pools = 'database!="pgbouncer"';
+
+/** Every alert of a stack. There is none for certificates and backups: the kit has neither. */
+export function alertRules(sizes: Sizes): AlertRule[] {
+  return [...waitRules(sizes), ...reachRules(), ...(sizes.hasApplicationMetrics ? applicationRules() : [])];
+}
+
+function waitRules({ queryWaitTimeoutSeconds, poolTimeoutSeconds, poolSize }: Sizes): AlertRule[] {
+  const isEndless = queryWaitTimeoutSeconds === 0;
+  const [timeout, name] = isEndless
+    ? [poolTimeoutSeconds, "DATABASE_POOL_TIMEOUT"]
+    : [queryWaitTimeoutSeconds, "query_wait_timeout"];
+  const bounded: AlertRule[] = [
+    {
+      alert: "PgBouncerClientsWaiting",
+      expr: `pgbouncer_pools_client_waiting_connections{${pools}} > ${poolSize}`,
+      for: "1m",
+      labels: { severity: "warning" },
+      annotations: {
+        summary: "More clients wait in PgBouncer than the pool has connections",
+        description: `{{ $value }} clients of {{ $labels.database }}/{{ $labels.user }} wait, the pool has ${poolSize} connections: each of them waits for at least one whole transaction. Look for slow queries and locks (poolkit doctor) before raising poolSize.`,
+      },
+    },
+    {
+      alert: "PgBouncerPoolSaturated",
+      expr: `pgbouncer_pools_server_active_connections{${pools}} / ${poolSize} > ${poolShare}`,
+      for: "5m",
+      labels: { severity: "warning" },
+      annotations: {
+        summary: "Nearly all connections of PgBouncer's pool work all the time",
+        description: `{{ $value | humanizePercentage }} of the ${poolSize} connections of {{ $labels.database }}/{{ $labels.user }} work. poolkit budget --observe says whether the pool is too small.`,
+      },
+    },
+  ];
+  return [
+    ...(poolSize === 0 ? [] : bounded),
+    {
+      alert: "PgBouncerWaitNearTimeout",
+      expr: `pgbouncer_pools_client_maxwait_seconds{${pools}} > ${timeout / 2}`,
+      for: "30s",
+      labels: { severity: "critical" },
+      annotations: {
+        summary: "Clients wait in PgBouncer for more than half of their timeout",
+        description: `The longest wait of {{ $labels.database }}/{{ $labels.user }} is {{ $value }} s; after ${timeout} s (${name}) requests fail. poolkit doctor names what holds the connections.`,
+      },
+    },
+    {
+      alert: "PostgresConnectionsHigh",
+      expr: `sum(pg_stat_activity_count) / sum(pg_settings_max_connections) > ${connectionsShare}`,
+      for: "1m",
+      labels: { severity: "warning" },
+      annotations: {
+        summary: "Postgres is nearly full",
+        description:
+          "{{ $value | humanizePercentage }} of max_connections are taken. poolkit inspect queries shows by whom.",
+      },
+    },
+  ];
+}
+
+function reachRules(): AlertRule[] {
+  const down = (alert: string, expr: string, who: string): AlertRule => ({
+    alert,
+    expr,
+    for: "30s",
+    labels: { severity: "critical" },
+    annotations: {
+      summary: `${who} does not answer`,
+      description: `The exporter cannot log in to ${who}. poolkit doctor says why.`,
+    },
+  });
+  return [
+    down("PgBouncerDown", "pgbouncer_up == 0", "PgBouncer"),
+    down("PostgresDown", "pg_up == 0", "Postgres"),
+    {
+      alert: "TargetDown",
+      expr: "up == 0",
+      for: "1m",
+      labels: { severity: "critical" },
+      annotations: {
+        summary: "{{ $labels.job }} gives no metrics",
+        description:
+          "Prometheus cannot scrape {{ $labels.instance }}: the process is down, hangs or refuses the token. What it would tell is unknown meanwhile.",
+      },
+    },
+  ];
+}
+
+function applicationRules(): AlertRule[] {
+  return [
+    {
+      alert: "CircuitBreakerOpen",
+      // Half-open comes and goes between two scrapes: a breaker that opens again and again must not look closed.
+      expr: 'max_over_time(poolkit_circuit_state{state="open"}[1m]) > 0',
+      for: "0s",
+      labels: { severity: "critical" },
+      annotations: {
+        summary: "The application refuses work because the database does not answer",
+        description: "Its circuit breaker is open; requests get 503 at once. poolkit health names the cause.",
+      },
+    },
+    {
+      alert: "ConnectionLeak",
+      expr: "poolkit_pool_overdue_connections > 0",
+      for: "0s",
+      labels: { severity: "warning" },
+      annotations: {
+        summary: "The application does not give connections back",
+        description:
+          "{{ $value }} connections are kept longer than DATABASE_LEAK_THRESHOLD. The application's log and poolkit health name who took them.",
+      },
+    },
+    {
+      alert: "PoolTimeouts",
+      expr: "increase(db_client_connection_timeouts_total[5m]) > 0",
+      for: "0s",
+      labels: { severity: "warning" },
+      annotations: {
+        summary: "Requests give up waiting for a connection of the application's pool",
+        description:
+          "{{ $value | humanize }} in 5 minutes waited longer than DATABASE_POOL_TIMEOUT. poolkit health says whether the pool is too small or kept.",
+      },
+    },
+  ];
+}

@@ -1,0 +1,159 @@
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import Docker from "dockerode";
+import { beforeAll, describe, expect, it } from "vitest";
+import { stringify } from "yaml";
+import { type Preset, presetNames, presets } from "../../infra/presets.ts";
+import { rulesYaml } from "../../observability/config.ts";
+import { alertRules, type Sizes } from "../../observability/rules.ts";
+import { textArchive } from "../support/docker-image.ts";
+import { engineAvailable } from "../support/postgres18.ts";
+
+const docker = new Docker();
+const image = "poolkit-test-promtool";
+
+/** Samples of a series, one each 15 s. */
+interface Series {
+  readonly series: string;
+  readonly values: string;
+}
+
+/** Values in which an alert fires, and the nearest ones in which it must not. */
+interface Case {
+  readonly fires: readonly Series[];
+  readonly quiet: readonly Series[];
+}
+
+const pool = '{database="poolkit",user="poolkit_app"}';
+const one = (series: string) => (value: number | string) => [{ series, values: `${value}x60` }];
+
+function casesOf(sizes: Sizes): Record<string, Case> {
+  const waiting = one(`pgbouncer_pools_client_waiting_connections${pool}`);
+  const active = one(`pgbouncer_pools_server_active_connections${pool}`);
+  const wait = one(`pgbouncer_pools_client_maxwait_seconds${pool}`);
+  const connections = (used: number) => [
+    ...one('pg_stat_activity_count{datname="poolkit",state="idle"}')(used - 2),
+    ...one('pg_stat_activity_count{datname="postgres",state="active"}')(2),
+    ...one("pg_settings_max_connections")(100),
+  ];
+  const half = sizes.queryWaitTimeoutSeconds / 2;
+  const nearlyFull = Math.floor(0.9 * sizes.poolSize);
+  const isUp = (series: string) => ({ fires: one(series)(0), quiet: one(series)(1) });
+  return {
+    PgBouncerClientsWaiting: { fires: waiting(sizes.poolSize + 1), quiet: waiting(sizes.poolSize) },
+    PgBouncerPoolSaturated: { fires: active(nearlyFull + 1), quiet: active(nearlyFull) },
+    PgBouncerWaitNearTimeout: { fires: wait(half + 0.1), quiet: wait(half) },
+    PostgresConnectionsHigh: { fires: connections(81), quiet: connections(80) },
+    PgBouncerDown: isUp("pgbouncer_up"),
+    PostgresDown: isUp("pg_up"),
+    TargetDown: isUp('up{job="app",instance="app:3000"}'),
+    CircuitBreakerOpen: {
+      // Open at every fourth look only, as one that tries again in between.
+      fires: [{ series: 'poolkit_circuit_state{state="open"}', values: "0 0 0 1 0 0 0 1 0x60" }],
+      quiet: [
+        { series: 'poolkit_circuit_state{state="open"}', values: "0x60" },
+        { series: 'poolkit_circuit_state{state="closed"}', values: "1x60" },
+      ],
+    },
+    ConnectionLeak: {
+      fires: one("poolkit_pool_overdue_connections")(1),
+      quiet: one("poolkit_pool_overdue_connections")(0),
+    },
+    PoolTimeouts: {
+      fires: [{ series: "db_client_connection_timeouts_total", values: "0 0 0 0 1x60" }],
+      quiet: one("db_client_connection_timeouts_total")(7),
+    },
+  };
+}
+
+/** When each alert with a case must be there; the longest `for` is five minutes. */
+const lookAt = (alert: string) => (alert === "CircuitBreakerOpen" || alert === "PoolTimeouts" ? "2m" : "6m");
+
+/** promtool's own test file: each case alone, every alert counted by name. */
+function testFile(rules: string, cases: Readonly<Record<string, Case>>): string {
+  const expectation = (name: string, alert: string, series: readonly Series[], count: number) => ({
+    name,
+    interval: "15s",
+    input_series: series,
+    promql_expr_test: [
+      {
+        expr: `count(ALERTS{alertname="${alert}",alertstate="firing"}) or vector(0)`,
+        eval_time: lookAt(alert),
+        exp_samples: [{ labels: "{}", value: count }],
+      },
+    ],
+  });
+  return stringify({
+    rule_files: [rules],
+    evaluation_interval: "15s",
+    tests: Object.entries(cases).flatMap(([alert, { fires, quiet }]) => [
+      expectation(`${alert} fires`, alert, fires, 1),
+      expectation(`${alert} keeps quiet`, alert, quiet, 0),
+    ]),
+  });
+}
+
+async function promtool(files: Readonly<Record<string, string>>, args: readonly string[]) {
+  const container = await docker.createContainer({
+    Image: image,
+    Cmd: [...args],
+    WorkingDir: "/tmp",
+    HostConfig: { NetworkMode: "none" },
+  });
+  try {
+    await container.putArchive(await textArchive(files), { path: "/tmp" });
+    await container.start();
+    const { StatusCode } = await container.wait();
+    return { code: StatusCode, text: (await container.logs({ stdout: true, stderr: true })).toString() };
+  } finally {
+    await container.remove({ force: true });
+  }
+}
+
+function sizesOf({ queryWaitTimeoutSeconds, poolTimeoutSeconds, poolSize }: Preset): Sizes {
+  return { queryWaitTimeoutSeconds, poolTimeoutSeconds, poolSize, hasApplicationMetrics: true };
+}
+
+describe.skipIf(!(await engineAvailable()))("the alerts", () => {
+  beforeAll(async () => {
+    const context = join(import.meta.dirname, "../../observability");
+    const BASE_IMAGE = process.env.POOLKIT_BASE_IMAGE ?? "debian:forky-slim";
+    const stream = await docker.buildImage(
+      { context, src: ["Dockerfile"] },
+      { t: image, target: "promtool", forcerm: true, buildargs: { BASE_IMAGE } },
+    );
+    expect((await buffer(stream)).toString()).toContain("Successfully built");
+  });
+
+  it("fire where they should and nowhere else, with every preset", async () => {
+    const files = presetNames.map((preset): [string, string][] => {
+      const sizes = sizesOf(presets[preset]);
+      const rules = alertRules(sizes);
+      const cases = casesOf(sizes);
+      expect(Object.keys(cases).sort()).toEqual(rules.map(({ alert }) => alert).sort());
+      return [
+        [`${preset}.rules.yml`, rulesYaml(rules)],
+        [`${preset}.cases.yml`, testFile(`${preset}.rules.yml`, cases)],
+      ];
+    });
+    const all = Object.fromEntries(files.flat());
+    const caseFiles = Object.keys(all).filter((name) => name.endsWith(".cases.yml"));
+    const ruleFiles = Object.keys(all).filter((name) => name.endsWith(".rules.yml"));
+    const tested = await promtool(all, ["test", "rules", ...caseFiles]);
+    expect(tested.code, tested.text).toBe(0);
+    const linted = await promtool(all, ["check", "rules", "--lint=all", "--lint-fatal", ...ruleFiles]);
+    expect(linted.code, linted.text).toBe(0);
+  });
+
+  it("are those of another preset when the thresholds do not follow it", async () => {
+    const rules = alertRules(sizesOf(presets.prod));
+    const cases = casesOf(sizesOf(presets["high-load"]));
+    const files = {
+      "prod.rules.yml": rulesYaml(rules),
+      "cases.yml": testFile("prod.rules.yml", cases),
+    };
+    const { code, text } = await promtool(files, ["test", "rules", "cases.yml"]);
+    expect(code).not.toBe(0);
+    expect(text).toMatch(/PgBouncerClientsWaiting/);
+  });
+});
