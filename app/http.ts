@@ -5,21 +5,27 @@ import type { Config } from "./lib/config.ts";
 import type { Health } from "./lib/health.ts";
 import { sendError, sendNotFound, UNAUTHORIZED } from "./lib/http-errors.ts";
 import { withCaller } from "./lib/work-context.ts";
+import type { MetricsSources } from "./metrics/metrics.ts";
+import { measureRequests } from "./metrics/process-metrics.ts";
 import { registerDashboard } from "./routes/dashboard.ts";
 import { registerDatabaseHealth } from "./routes/database-health.ts";
 import { registerImports } from "./routes/imports.ts";
+import { registerMetrics } from "./routes/metrics.ts";
 import { registerProbes } from "./routes/probes.ts";
 import { registerSessions } from "./routes/sessions.ts";
 
 /** What the server needs from the rest. Functions where the value may change while the process runs. */
 export interface HttpOptions {
   readonly config: Config;
-  /** Opens health. */
+  /** Opens health and metrics. */
   readonly healthToken: () => string;
+  /** Opens metrics; undefined = only the health token does. */
+  readonly metricsToken: () => string | undefined;
   /** Opens the product's routes. */
   readonly apiToken: () => string;
   readonly isStopping: () => boolean;
   readonly health: Health;
+  readonly metrics: MetricsSources;
 }
 
 /** Bounds for slow and greedy callers (Node's own defaults are minutes and no limit at all). */
@@ -34,9 +40,11 @@ const MAX_BODY_BYTES = 1024 * 1024;
 export function buildServer({
   config,
   healthToken,
+  metricsToken,
   apiToken,
   isStopping,
   health,
+  metrics,
 }: HttpOptions): FastifyInstance {
   const server = Fastify({
     logger: loggerOptions(config),
@@ -51,6 +59,7 @@ export function buildServer({
   server.server.maxConnections = MAX_SOCKETS;
   server.setErrorHandler(sendError);
   server.setNotFoundHandler(sendNotFound);
+  measureRequests(server, metrics.registry);
   server.addHook("onRequest", async (request) => limitBodyTime(request));
   // After the body was read: before, the reading would continue outside of this context.
   server.addHook("preHandler", (request, _reply, done) => {
@@ -61,8 +70,9 @@ export function buildServer({
     if (isStopping() || hasUnreadBody(request.raw)) reply.header("connection", "close");
   });
   registerProbes(server, { isStopping, isReachable: () => health.isReachable() });
-  guarded(server, healthToken, (scope) => registerDatabaseHealth(scope, health));
-  guarded(server, apiToken, (scope) => {
+  guarded(server, [healthToken], (scope) => registerDatabaseHealth(scope, health));
+  guarded(server, [metricsToken, healthToken], (scope) => registerMetrics(scope, metrics));
+  guarded(server, [apiToken], (scope) => {
     registerSessions(scope);
     registerImports(scope, { isStopping, leaseSeconds: config.processing.leaseSeconds });
     registerDashboard(scope);
@@ -70,15 +80,17 @@ export function buildServer({
   return server;
 }
 
-/** Registers routes that answer only to those who send the token; everybody else gets the same 401. */
+/** Registers routes that answer only to those who send one of the tokens; everybody else gets the same 401. */
 function guarded(
   server: FastifyInstance,
-  token: () => string,
+  tokens: readonly (() => string | undefined)[],
   routes: (scope: FastifyInstance) => void,
 ): void {
   server.register(async (scope) => {
     scope.addHook("onRequest", async (request, reply) => {
-      if (isBearer(request.headers.authorization, token())) return;
+      // All of them are compared: the time does not tell which one was close.
+      const opens = tokens.filter((token) => isBearer(request.headers.authorization, token() ?? ""));
+      if (opens.length > 0) return;
       await reply.code(401).header("www-authenticate", 'Bearer realm="poolkit"').send(UNAUTHORIZED);
     });
     routes(scope);

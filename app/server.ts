@@ -8,7 +8,10 @@ import { LiveConfig } from "./lib/live-config.ts";
 import { databasePool, prisma } from "./lib/prisma.ts";
 import { RequestsUnderWay } from "./lib/requests-under-way.ts";
 import { installStop } from "./lib/stop.ts";
+import { processRegistry } from "./metrics/process-metrics.ts";
+import { importProcessor } from "./processing/import-processor.ts";
 import { schedulers } from "./processing/schedulers.ts";
+import { workCounts } from "./processing/work-counts.ts";
 
 /** EX_CONFIG of sysexits.h: "the configuration is wrong", so that nobody restarts in vain. */
 const EXIT_CONFIG = 78;
@@ -21,18 +24,27 @@ if (!loaded.ok) {
 const initial = loaded.config;
 
 let stopping = false;
-const health = new Health({
+const sources = {
   config: () => live.current,
   configurationError: () => live.lastError,
   pool: () => databasePool.state(),
   requests: () => requests.counts(),
-});
+};
+const health = new Health(sources);
 const server = buildServer({
   config: initial,
   healthToken: () => live.current.healthToken,
+  metricsToken: () => live.current.metricsToken,
   apiToken: () => live.current.apiToken,
   isStopping: () => stopping,
   health,
+  metrics: {
+    ...sources,
+    operations: () => databasePool.operationTimes(),
+    work: () => workCounts,
+    importsRunning: () => importProcessor.running,
+    registry: processRegistry(),
+  },
 });
 const requests = new RequestsUnderWay(server.server);
 const live = new LiveConfig(initial, { pool: databasePool, log: server.log });

@@ -2,6 +2,8 @@ import { FAILURES, type FailureKind } from "../app/lib/database-failure.ts";
 import { CAUSES, type Cause } from "../app/lib/health-causes.ts";
 import { mayRepeat, type Repeatable } from "../app/lib/retry.ts";
 import { LIVE_SETTINGS } from "../app/lib/settings.ts";
+import { METRICS } from "../app/metrics/catalogue.ts";
+import { processRegistry } from "../app/metrics/process-metrics.ts";
 import { budgetText } from "../cli/budget-text.ts";
 import { causes } from "../cli/doctor/causes.ts";
 import { applicationKeys } from "../infra/application.ts";
@@ -32,6 +34,8 @@ export const tables: Readonly<Record<string, { readonly file: string; readonly r
   ports: { file: "docs/configuration.md", render: portsTable },
   settings: { file: "docs/database-layer.md", render: liveSettingsTable },
   retries: { file: "docs/database-layer.md", render: retriesTable },
+  metrics: { file: "docs/metrics.md", render: metricsTable },
+  "process-metrics": { file: "docs/metrics.md", render: processMetricsTable },
 };
 
 /** Replaces what stands between the markers of a table. Throws when the markers are missing. */
@@ -59,6 +63,27 @@ function liveSettingsTable(): string {
       fallback === undefined ? "see below" : `\`${fallback}\``,
       allowed,
     ]),
+  );
+}
+
+function metricsTable(): string {
+  return markdown(
+    ["metric", "type", "labels", "modes", ""],
+    Object.entries(METRICS).map(([name, { type, labels, modes, help }]) => [
+      `\`${name}\``,
+      type,
+      labels.map((label) => `\`${label}\``).join(", "),
+      modes,
+      help,
+    ]),
+  );
+}
+
+function processMetricsTable(): string {
+  const metrics = processRegistry().getMetricsAsArray();
+  return markdown(
+    ["metric", ""],
+    metrics.map(({ name, help }) => [`\`${name}\``, help]),
   );
 }
 

@@ -27,6 +27,8 @@ export interface AppServiceArgs {
   readonly token: pulumi.Output<string>;
   /** Bearer token of the product's routes. */
   readonly apiToken: pulumi.Output<string>;
+  /** Bearer token of the reference application's metrics. */
+  readonly metricsToken: pulumi.Output<string>;
   /** What must be in force before the application's settings are: it must never ask for more than the pooler gives. */
   readonly configuredAfter: pulumi.Resource;
   /** What must be there before the application starts: migrated tables and the pooler. */
@@ -40,8 +42,10 @@ export class AppService extends pulumi.ComponentResource {
   readonly url: string;
   readonly healthUrl: string;
   readonly healthToken: pulumi.Output<string>;
-  /** Undefined for an own application. */
+  /** These three are undefined for an own application. */
   readonly apiToken: pulumi.Output<string> | undefined;
+  readonly metricsUrl: string | undefined;
+  readonly metricsToken: pulumi.Output<string> | undefined;
 
   constructor(name: string, args: AppServiceArgs, opts?: pulumi.ComponentResourceOptions) {
     super("poolkit:index:AppService", name, {}, opts);
@@ -52,7 +56,11 @@ export class AppService extends pulumi.ComponentResource {
     this.url = `http://127.0.0.1:${args.hostPort}`;
     this.healthUrl = `${this.url}${form.healthPath}`;
     this.healthToken = args.token;
-    this.apiToken = application === undefined ? args.apiToken : undefined;
+    if (application === undefined) {
+      this.apiToken = args.apiToken;
+      this.metricsUrl = `${this.url}/metrics`;
+      this.metricsToken = args.metricsToken;
+    }
 
     const volume = stackVolume(
       `${name}-config-volume`,

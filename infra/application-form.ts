@@ -37,6 +37,7 @@ export interface FormArgs {
   readonly logins: { readonly app: Login; readonly owner: Login; readonly monitor: Login };
   readonly healthToken: pulumi.Output<string>;
   readonly apiToken: pulumi.Output<string>;
+  readonly metricsToken: pulumi.Output<string>;
 }
 
 const viaPooler = { host: pgbouncerAlias, port: pgbouncerPort };
@@ -61,6 +62,7 @@ export function referenceForm({ databaseName, sizes, logins, ...tokens }: FormAr
       "console-url": postgresUrl(logins.monitor, { ...viaPooler, database: "pgbouncer" }),
       "health-token": tokens.healthToken,
       "api-token": tokens.apiToken,
+      "metrics-token": tokens.metricsToken,
     },
     reloadSignal: "SIGHUP",
     reportsRevision: true,

@@ -65,6 +65,7 @@ const service = new AppService(
     image: images.app,
     token: token(config.secretSeed, stack, "health"),
     apiToken: token(config.secretSeed, stack, "api"),
+    metricsToken: token(config.secretSeed, stack, "metrics"),
     configuredAfter: pooler.configured,
     startsAfter: [...database.ready, pooler.ready],
     healthTriggers: { ...database.versions, ...pooler.versions },
@@ -74,7 +75,7 @@ const service = new AppService(
 
 const loopback = { host: "127.0.0.1", database: databaseName };
 export const preset = config.presetName;
-export const { url, healthUrl, healthToken, apiToken } = service;
+export const { url, healthUrl, healthToken, apiToken, metricsUrl, metricsToken } = service;
 /** "health+json" for the reference application, "status" for an own one, whose health is what its HTTP status says. */
 export const healthFormat = application === undefined ? "health+json" : "status";
 export const pgbouncerHost = loopback.host;

@@ -47,10 +47,12 @@ export interface Config {
   /** Direct Postgres and PgBouncer's console, for health only; absent means that health cannot look there. Secret. */
   readonly monitorUrl: string | undefined;
   readonly consoleUrl: string | undefined;
-  /** Opens health (and nothing else). Secret. */
+  /** Opens health and metrics (and nothing else). Secret. */
   readonly healthToken: string;
   /** Opens the product's routes (and not health). Secret. */
   readonly apiToken: string;
+  /** Opens metrics (and nothing else); undefined = only the health token does. Secret. */
+  readonly metricsToken: string | undefined;
   readonly effective: EffectiveValues;
   readonly warnings: readonly string[];
   readonly revision: string | null;
@@ -84,9 +86,15 @@ export function loadConfig(
   const consoleUrl = plainUrl(sources, "CONSOLE_URL", problems);
   const healthToken = token(sources, "HEALTH_TOKEN", problems);
   const apiToken = token(sources, "API_TOKEN", problems);
+  const metricsToken = optionalToken(sources, "METRICS_TOKEN", problems);
   if (apiToken !== "" && apiToken === healthToken) {
     problems.push(
       "API_TOKEN: is the same as HEALTH_TOKEN; give another, so that whoever watches cannot read or write data",
+    );
+  }
+  if (metricsToken !== undefined && [healthToken, apiToken].includes(metricsToken)) {
+    problems.push(
+      "METRICS_TOKEN: is the same as another token; give another, so that whoever collects figures sees no more",
     );
   }
   if (environment.PGOPTIONS) {
@@ -128,6 +136,7 @@ export function loadConfig(
     consoleUrl,
     healthToken,
     apiToken,
+    metricsToken,
     effective,
     warnings,
     revision: sources.revision,
@@ -157,11 +166,14 @@ function plainUrl(sources: Sources, key: SecretKey, problems: string[]): string 
 }
 
 function token(sources: Sources, key: "HEALTH_TOKEN" | "API_TOKEN", problems: string[]): string {
+  const text = optionalToken(sources, key, problems);
+  if (text === undefined) reportMissing(key, "a random text of 256 bits", problems);
+  return text ?? "";
+}
+
+function optionalToken(sources: Sources, key: SecretKey, problems: string[]): string | undefined {
   const secret = sources.secrets.get(key);
-  if (secret === undefined) {
-    reportMissing(key, "a random text of 256 bits", problems);
-    return "";
-  }
+  if (secret === undefined) return undefined;
   const length = secret.text.length;
   if (length < MIN_TOKEN_CHARACTERS || length > MAX_TOKEN_CHARACTERS || !/^[\x21-\x7e]+$/.test(secret.text)) {
     problems.push(

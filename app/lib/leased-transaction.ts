@@ -1,15 +1,21 @@
 import type { SqlQuery, SqlResultSet, Transaction, TransactionOptions } from "@prisma/driver-adapter-utils";
+import { type OperationName, operationOf } from "./operation-times.ts";
 import type { PoolLease } from "./pool-lease.ts";
 
-/** A transaction that reports its end, so that the pool it holds a connection of is not closed under it. */
+/** Runs one step of a transaction and measures it. */
+export type Measure = <Result>(operation: OperationName, step: () => Promise<Result>) => Promise<Result>;
+
+/** A transaction that reports its steps and its end, so that the pool it holds a connection of is not closed under it. */
 export class LeasedTransaction implements Transaction {
   readonly #inner: Transaction;
   readonly #lease: PoolLease;
+  readonly #measure: Measure;
   readonly #onEnd: () => void;
 
-  constructor(inner: Transaction, lease: PoolLease, onEnd: () => void) {
+  constructor(inner: Transaction, lease: PoolLease, measure: Measure, onEnd: () => void) {
     this.#inner = inner;
     this.#lease = lease;
+    this.#measure = measure;
     this.#onEnd = onEnd;
   }
 
@@ -26,19 +32,19 @@ export class LeasedTransaction implements Transaction {
   }
 
   queryRaw(query: SqlQuery): Promise<SqlResultSet> {
-    return this.#lease.answer(this.#inner.queryRaw(query));
+    return this.#measure(operationOf(query.sql), () => this.#lease.answer(this.#inner.queryRaw(query)));
   }
 
   executeRaw(query: SqlQuery): Promise<number> {
-    return this.#lease.answer(this.#inner.executeRaw(query));
+    return this.#measure(operationOf(query.sql), () => this.#lease.answer(this.#inner.executeRaw(query)));
   }
 
   async commit(): Promise<void> {
-    await this.#inner.commit().finally(this.#onEnd);
+    await this.#measure("COMMIT", () => this.#inner.commit()).finally(this.#onEnd);
   }
 
   async rollback(): Promise<void> {
-    await this.#inner.rollback().finally(this.#onEnd);
+    await this.#measure("ROLLBACK", () => this.#inner.rollback()).finally(this.#onEnd);
   }
 
   async createSavepoint(name: string): Promise<void> {

@@ -10,6 +10,9 @@ export const ACQUIRE_WAIT_BOUNDS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ];
 
+/** Upper bounds in seconds of the use of a connection: those of the wait, and the presets' transaction timeouts. */
+export const USE_BOUNDS = [...ACQUIRE_WAIT_BOUNDS, 8, 15, 60].sort((a, b) => a - b);
+
 /** How often checkouts are looked through for old ones. */
 const LEAK_SWEEP_MS = 1000;
 
@@ -22,6 +25,8 @@ export class PoolMeasures {
   leaks = 0;
   /** Seconds from asking for a connection to having it, or to giving up. */
   readonly acquireWait = new Histogram(ACQUIRE_WAIT_BOUNDS);
+  /** Seconds from having a connection to giving it back. */
+  readonly use = new Histogram(USE_BOUNDS);
 }
 
 /** Checkouts that are older than the threshold now. */
@@ -40,6 +45,7 @@ export interface PoolMeasurements {
   readonly leakThresholdSeconds: number;
   readonly overdue: OverdueCheckouts;
   readonly acquireWaitSeconds: HistogramSnapshot;
+  readonly useSeconds: HistogramSnapshot;
 }
 
 /** A connection that was kept for longer than the threshold; told once for each checkout. */
@@ -54,7 +60,7 @@ interface Checkout {
 
 type ConnectCallback = Parameters<pg.Pool["connect"]>[0];
 
-/** A pg.Pool that measures its waits and knows who holds its connections. Costs two looks at the clock a checkout. */
+/** A pg.Pool that measures its waits and knows who holds its connections. Costs three looks at the clock a checkout. */
 export class MeasuredPool extends pg.Pool {
   readonly #measures: PoolMeasures;
   readonly #leakThresholdMs: number;
@@ -81,9 +87,7 @@ export class MeasuredPool extends pg.Pool {
     this.on("remove", () => {
       this.#measures.removes += 1;
     });
-    this.on("release", (_error, client) => {
-      this.#checkouts.delete(client);
-    });
+    this.on("release", (_error, client) => this.#takeBack(client));
     this.#sweep = setInterval(() => this.#reportLeaks(), LEAK_SWEEP_MS).unref();
   }
 
@@ -120,7 +124,7 @@ export class MeasuredPool extends pg.Pool {
   }
 
   measurements(): PoolMeasurements {
-    const { connects, removes, leaks, acquireWait } = this.#measures;
+    const { connects, removes, leaks, acquireWait, use } = this.#measures;
     return {
       connects,
       removes,
@@ -128,6 +132,7 @@ export class MeasuredPool extends pg.Pool {
       leakThresholdSeconds: this.#leakThresholdMs / 1000,
       overdue: this.#overdue(),
       acquireWaitSeconds: acquireWait.snapshot(),
+      useSeconds: use.snapshot(),
     };
   }
 
@@ -135,6 +140,13 @@ export class MeasuredPool extends pg.Pool {
     const since = this.#observeWait(askedAt);
     this.#checkouts.set(client, { caller, since, isReported: false });
     return client;
+  }
+
+  #takeBack(client: pg.PoolClient): void {
+    const checkout = this.#checkouts.get(client);
+    if (checkout === undefined) return;
+    this.#checkouts.delete(client);
+    this.#measures.use.observe((performance.now() - checkout.since) / 1000);
   }
 
   #observeWait(askedAt: number): number {

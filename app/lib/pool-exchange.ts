@@ -9,9 +9,11 @@ import type {
 } from "@prisma/driver-adapter-utils";
 import { Circuit, type CircuitStateName } from "./circuit.ts";
 import type { DatabaseSettings } from "./config.ts";
+import { classifyFailure, type FailureKind } from "./database-failure.ts";
 import { openPool, type PoolCounts } from "./database-pool.ts";
-import { LeasedTransaction } from "./leased-transaction.ts";
+import { LeasedTransaction, type Measure } from "./leased-transaction.ts";
 import { type PoolMeasurements, PoolMeasures } from "./measured-pool.ts";
+import { type OperationName, type OperationTime, OperationTimes, operationOf } from "./operation-times.ts";
 import { CUT_OFF_MESSAGE, PoolLease } from "./pool-lease.ts";
 import { isReachable } from "./probe-connection.ts";
 import { isRead } from "./read-only-sql.ts";
@@ -80,6 +82,7 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
   readonly #draining = new Set<Promise<boolean>>();
   readonly #measures = new PoolMeasures();
   readonly #retryCounts = new RetryCounts();
+  readonly #operationTimes = new OperationTimes();
   readonly #counters = { acquireTimeouts: 0, idleErrors: 0, circuitOpened: 0 };
   readonly #openPool: typeof openPool;
   readonly #isReachable: typeof isReachable;
@@ -137,6 +140,11 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
       },
       circuit: lease?.circuit.state ?? "closed",
     };
+  }
+
+  /** Durations of statements and of the steps of transactions since the process started, in both modes. */
+  operationTimes(): OperationTime[] {
+    return this.#operationTimes.snapshot();
   }
 
   /**
@@ -237,11 +245,12 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
 
   async queryRaw(query: SqlQuery): Promise<SqlResultSet> {
     const kind = () => (isRead(query.sql) ? "read" : "write");
-    return await this.#work(kind, (lease) => lease.pool.adapter.queryRaw(query));
+    return await this.#work(operationOf(query.sql), kind, (lease) => lease.pool.adapter.queryRaw(query));
   }
 
   async executeRaw(query: SqlQuery): Promise<number> {
     return await this.#work(
+      operationOf(query.sql),
       () => "write",
       (lease) => lease.pool.adapter.executeRaw(query),
     );
@@ -260,10 +269,12 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
 
   async startTransaction(isolationLevel?: IsolationLevel): Promise<Transaction> {
     return await this.#work(
+      "BEGIN",
       () => "begin",
       async (lease) => {
         const transaction = await lease.pool.adapter.startTransaction(isolationLevel);
-        return new LeasedTransaction(transaction, lease, lease.enter());
+        const measure: Measure = (operation, step) => this.#measured(operation, step);
+        return new LeasedTransaction(transaction, lease, measure, lease.enter());
       },
     );
   }
@@ -273,14 +284,33 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
    * moment of each attempt. Here and not in a client extension, because here one call is one statement: it is known
    * whether it only reads and how far it came, and the client stays the one object that everybody has imported.
    */
-  async #work<Result>(what: () => Repeatable, call: (lease: PoolLease) => Promise<Result>): Promise<Result> {
+  async #work<Result>(
+    operation: OperationName,
+    what: () => Repeatable,
+    call: (lease: PoolLease) => Promise<Result>,
+  ): Promise<Result> {
     const first = this.#lease ?? (await this.#current());
     // Held over all attempts, so that a stop waits for work that pauses between two of them.
     const leave = first.enter();
     try {
-      return await first.circuit.run(() => this.withRetry(what, () => this.#attempt(first, call)));
+      const attempt = () => this.#measured(operation, () => this.#attempt(first, call));
+      return await first.circuit.run(() => this.withRetry(what, attempt));
     } finally {
       leave();
+    }
+  }
+
+  async #measured<Result>(operation: OperationName, call: () => Promise<Result>): Promise<Result> {
+    const startedAt = performance.now();
+    const observe = (failure: FailureKind | null) =>
+      this.#operationTimes.observe(operation, failure, (performance.now() - startedAt) / 1000);
+    try {
+      const result = await call();
+      observe(null);
+      return result;
+    } catch (error) {
+      observe(classifyFailure(error));
+      throw error;
     }
   }
 

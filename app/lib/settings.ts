@@ -129,6 +129,7 @@ export const SECRET_FILES = {
   CONSOLE_URL: "console-url",
   HEALTH_TOKEN: "health-token",
   API_TOKEN: "api-token",
+  METRICS_TOKEN: "metrics-token",
 } as const;
 
 export type SecretKey = keyof typeof SECRET_FILES;
@@ -138,6 +139,7 @@ export const SECRET_KEYS: readonly SecretKey[] = [
   "CONSOLE_URL",
   "HEALTH_TOKEN",
   "API_TOKEN",
+  "METRICS_TOKEN",
 ];
 
 /** Folder with settings.json and the secret files; infra mounts it read-only at /run/poolkit. */

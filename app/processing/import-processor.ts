@@ -11,6 +11,7 @@ import {
 } from "./import-store.ts";
 import { SessionFile, SessionFileError } from "./session-file.ts";
 import type { SessionRow } from "./session-row.ts";
+import { workCounts } from "./work-counts.ts";
 
 /** A file on its way in. */
 export interface ImportRequest {
@@ -62,33 +63,13 @@ export const importProcessor = {
    * database cannot be used.
    */
   async run(request: ImportRequest): Promise<ImportOutcome> {
-    const { company, fileName, source } = request;
-    const { maxRows = DEFAULT_MAX_ROWS, leaseSeconds = DEFAULT_LEASE_SECONDS } = request;
-    const id = await beginImport(company, fileName, leaseSeconds);
-    const stop = new AbortController();
-    running.add(stop);
-    const file = new SessionFile(maxRows);
-    const renewal = setInterval(
-      // A renewal that fails is not the end: the next batch shows whether the database is there.
-      () => void renewImport(id, file.rejected, leaseSeconds).catch(() => {}),
-      (leaseSeconds * 1000) / 3,
-    );
     try {
-      const read = await readInto(file, source, new BatchWriter(id, leaseSeconds), stop.signal);
-      await endImport(id, {
-        status: read.problem === null ? "COMPLETED" : "FAILED",
-        error: read.problem?.message ?? null,
-        sha256: read.sha256,
-        rejected: file.rejected,
-        rejections: file.rejections,
-      });
-      const report = await readImport(id);
-      if (read.problem === null) return { kind: "completed", report };
-      if (read.problem instanceof Interruption) return { kind: "interrupted", report };
-      return { kind: "refused", code: read.problem.code, report };
-    } finally {
-      clearInterval(renewal);
-      running.delete(stop);
+      const outcome = await runImport(request);
+      workCounts.countImport(outcome.kind, outcome.report);
+      return outcome;
+    } catch (error) {
+      workCounts.imports.error += 1;
+      throw error;
     }
   },
 
@@ -99,6 +80,37 @@ export const importProcessor = {
 
   failAbandoned: failAbandonedImports,
 };
+
+async function runImport(request: ImportRequest): Promise<ImportOutcome> {
+  const { company, fileName, source } = request;
+  const { maxRows = DEFAULT_MAX_ROWS, leaseSeconds = DEFAULT_LEASE_SECONDS } = request;
+  const id = await beginImport(company, fileName, leaseSeconds);
+  const stop = new AbortController();
+  running.add(stop);
+  const file = new SessionFile(maxRows);
+  const renewal = setInterval(
+    // A renewal that fails is not the end: the next batch shows whether the database is there.
+    () => void renewImport(id, file.rejected, leaseSeconds).catch(() => {}),
+    (leaseSeconds * 1000) / 3,
+  );
+  try {
+    const read = await readInto(file, source, new BatchWriter(id, leaseSeconds), stop.signal);
+    await endImport(id, {
+      status: read.problem === null ? "COMPLETED" : "FAILED",
+      error: read.problem?.message ?? null,
+      sha256: read.sha256,
+      rejected: file.rejected,
+      rejections: file.rejections,
+    });
+    const report = await readImport(id);
+    if (read.problem === null) return { kind: "completed", report };
+    if (read.problem instanceof Interruption) return { kind: "interrupted", report };
+    return { kind: "refused", code: read.problem.code, report };
+  } finally {
+    clearInterval(renewal);
+    running.delete(stop);
+  }
+}
 
 interface ReadResult {
   /** Why reading ended before the file did; null when it was read to its end. */

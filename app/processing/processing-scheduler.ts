@@ -4,8 +4,9 @@ import type { ProcessingSettings } from "../lib/config.ts";
 import { isUnavailable } from "../lib/database-failure.ts";
 import { withCaller } from "../lib/work-context.ts";
 import { type ClaimedStages, processingStatusManager } from "./processing-status-manager.ts";
-import { moveFor, type StageOutcome } from "./stage-outcome.ts";
+import { moveFor, type StageMove, type StageOutcome } from "./stage-outcome.ts";
 import { workOn } from "./stage-work.ts";
+import { workCounts } from "./work-counts.ts";
 
 /** Where schedulers tell what happened. */
 export interface SchedulerLog {
@@ -69,12 +70,17 @@ export class ProcessingScheduler {
     const claimed = await processingStatusManager.claim(randomUUID(), BATCH_STAGES, leaseSeconds);
     if (this.#isFailing) this.#log.info({}, "processing goes on");
     this.#isFailing = false;
+    workCounts.isPaused = false;
     if (claimed.claims.length === 0) return false;
+    await workCounts.batch(() => this.#batch(claimed));
+    return true;
+  }
+
+  async #batch(claimed: ClaimedStages): Promise<void> {
     const outcomes = this.#stopping
       ? claimed.claims.map((): StageOutcome => ({ event: "handBack" }))
       : await this.#work(claimed);
     await this.#end(claimed, outcomes);
-    return true;
   }
 
   async #work({ claims }: ClaimedStages): Promise<StageOutcome[]> {
@@ -97,6 +103,7 @@ export class ProcessingScheduler {
     );
     try {
       const moved = await processingStatusManager.move(claimId, moves);
+      workCounts.countMoves(moves, moved);
       if (moved < claims.length) {
         this.#log.warn({ stages: claims.length - moved }, "stages were taken over before their work ended");
       }
@@ -105,19 +112,24 @@ export class ProcessingScheduler {
       for (const [index, claim] of claims.entries()) {
         const move = moves[index];
         if (move === undefined) continue;
-        await processingStatusManager.move(claimId, [move]).catch(async (refusal: unknown) => {
+        await this.#moveOne(claimId, move).catch(async (refusal: unknown) => {
           this.#log.warn({ err: refusal, session: claim.sessionId, stage: claim.stage }, NOT_STORED);
           const retry: StageOutcome = { event: "retry", error: NOT_STORED };
-          await processingStatusManager.move(claimId, [moveFor(claim, retry, maxAttempts)]);
+          await this.#moveOne(claimId, moveFor(claim, retry, maxAttempts));
         });
       }
     }
+  }
+
+  async #moveOne(claimId: string, move: StageMove): Promise<void> {
+    workCounts.countMoves([move], await processingStatusManager.move(claimId, [move]));
   }
 
   /** After an error nothing is known of the claim: it stands until its lease ends. Says so once, not at every poll. */
   #pause(error: unknown): false {
     if (!this.#isFailing) this.#log.warn({ err: error }, "processing pauses until the database answers");
     this.#isFailing = true;
+    workCounts.isPaused = true;
     return false;
   }
 

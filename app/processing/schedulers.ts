@@ -1,6 +1,7 @@
 import type { ProcessingSettings } from "../lib/config.ts";
 import { importProcessor } from "./import-processor.ts";
 import { ProcessingScheduler, type SchedulerLog } from "./processing-scheduler.ts";
+import { workCounts } from "./work-counts.ts";
 
 interface Running {
   readonly processing: ProcessingScheduler;
@@ -17,6 +18,7 @@ export const schedulers = {
     const clean = () =>
       void importProcessor.failAbandoned().then(
         (imports) => {
+          workCounts.importsAbandoned += imports;
           if (imports > 0) log.warn({ imports }, "imports of a process that is gone are marked as failed");
         },
         () => {}, // the database is away; processing says so

@@ -29,7 +29,15 @@ type Outputs = { revision: string };
 
 const settingsFile = "settings.json";
 /** The files that make up the revision, in the order in which the application hashes them. */
-const knownFiles = [settingsFile, "database-url", "monitor-url", "console-url", "health-token", "api-token"];
+const knownFiles = [
+  settingsFile,
+  "database-url",
+  "monitor-url",
+  "console-url",
+  "health-token",
+  "api-token",
+  "metrics-token",
+];
 const applyTimeoutMs = 10_000;
 
 /** `poolkit:index:AppConfig`; see the class in provider/sdk for what it promises. */

@@ -30,7 +30,7 @@ export interface AppConfigArgs extends VolumeFilesArgs {
 export class AppConfig extends pulumi.CustomResource {
   /**
    * Lowercase hex SHA-256 over `settings.json`, `database-url`, `monitor-url`, `console-url`, `health-token`,
-   * `api-token` and further files by name, each followed by one NUL byte; known at preview.
+   * `api-token`, `metrics-token` and further files by name, each followed by one NUL byte; known at preview.
    */
   declare readonly revision: pulumi.Output<string>;
   declare readonly volumeName: pulumi.Output<string>;

@@ -8,6 +8,7 @@ const PASSWORD = "canary-password-7f3a";
 const TOKEN = "canary-token-0123456789-0123456789-0123";
 const URL_TEXT = `postgres://poolkit_app:${PASSWORD}@pgbouncer:6432/poolkit`;
 const API_TOKEN = "canary-api-token-0123456789-0123456789";
+const METRICS_TOKEN = "canary-metrics-token-0123456789-012345";
 const GOOD: Environment = { DATABASE_URL: URL_TEXT, HEALTH_TOKEN: TOKEN, API_TOKEN };
 
 type Files = Record<string, string>;
@@ -40,6 +41,7 @@ const inFolder = (settings: string, more: Files = {}): Files => ({
   "/run/poolkit/console-url": `postgres://poolkit_monitor:${PASSWORD}@pgbouncer:6432/pgbouncer`,
   "/run/poolkit/health-token": TOKEN,
   "/run/poolkit/api-token": API_TOKEN,
+  "/run/poolkit/metrics-token": METRICS_TOKEN,
   ...more,
 });
 const FOLDER: Environment = { POOLKIT_CONFIG_DIR: "/run/poolkit" };
@@ -214,6 +216,9 @@ describe("bad configurations", () => {
     ["token with a space", { HEALTH_TOKEN: `${TOKEN} x` }, /^HEALTH_TOKEN .* without spaces/],
     ["no token of the API", { API_TOKEN: "" }, /^API_TOKEN: not set; give a random text/],
     ["one token for both", { API_TOKEN: TOKEN }, /^API_TOKEN: is the same as HEALTH_TOKEN/],
+    ["metrics with health's token", { METRICS_TOKEN: TOKEN }, /^METRICS_TOKEN: is the same as another token/],
+    ["metrics with the API's token", { METRICS_TOKEN: API_TOKEN }, /^METRICS_TOKEN: is the same as another/],
+    ["short metrics token", { METRICS_TOKEN: "short" }, /^METRICS_TOKEN .* has 5 characters/],
     ["no URL", { DATABASE_URL: "pgbouncer:6432" }, /^DATABASE_URL \(environment\): has the scheme pgbouncer/],
     ["no URL at all", { DATABASE_URL: "not a url" }, /^DATABASE_URL \(environment\): is no URL/],
     ["wrong scheme", { DATABASE_URL: "mysql://a:b@c/d" }, /scheme mysql; allowed: postgres or postgresql/],
@@ -309,16 +314,18 @@ describe("bad configurations", () => {
       CONSOLE_URL: url,
       HEALTH_TOKEN: `${TOKEN} `,
       API_TOKEN: `${API_TOKEN} `,
+      METRICS_TOKEN: `${METRICS_TOKEN} `,
     });
     expect(found.length).toBeGreaterThan(1);
     expect(found.join("\n")).not.toContain(PASSWORD);
     expect(found.join("\n")).not.toContain(TOKEN);
     expect(found.join("\n")).not.toContain(API_TOKEN);
+    expect(found.join("\n")).not.toContain(METRICS_TOKEN);
   });
 });
 
 describe("revision", () => {
-  it("is SHA-256 over the six files, each followed by one NUL byte", () => {
+  it("is SHA-256 over the seven files, each followed by one NUL byte", () => {
     const files = inFolder('{"POOLKIT_STACK":"dev"}');
     const names = [
       "settings.json",
@@ -327,6 +334,7 @@ describe("revision", () => {
       "console-url",
       "health-token",
       "api-token",
+      "metrics-token",
     ];
     const text = names.map((name) => `${files[`/run/poolkit/${name}`]}\0`).join("");
     expect(config(FOLDER, files).revision).toBe(createHash("sha256").update(text).digest("hex"));

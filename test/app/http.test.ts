@@ -3,18 +3,28 @@ import { buildServer } from "../../app/http.ts";
 import { loadConfig } from "../../app/lib/config.ts";
 import { Health } from "../../app/lib/health.ts";
 import { databasePool } from "../../app/lib/prisma.ts";
+import { processRegistry } from "../../app/metrics/process-metrics.ts";
+import { workCounts } from "../../app/processing/work-counts.ts";
 
-const TOKENS = { health: "0123456789abcdef0123456789abcdef", api: "fedcba9876543210fedcba9876543210" };
+const TOKENS = {
+  health: "0123456789abcdef0123456789abcdef",
+  api: "fedcba9876543210fedcba9876543210",
+  metrics: "00112233445566778899aabbccddeeff",
+};
 const ID = "01930000-0000-7000-8000-000000000000";
 const GUARDED = [
+  "/metrics",
   "/api/admin/database-health",
   "/api/sessions",
   `/api/sessions/${ID}`,
   `/api/imports/${ID}`,
   "/api/dashboard",
 ];
-/** The one token that does not open the address. */
-const wrongTokenFor = (url: string) => (url.startsWith("/api/admin/") ? TOKENS.api : TOKENS.health);
+/** The tokens that do not open the address. */
+function wrongTokensFor(url: string): string[] {
+  if (url === "/metrics") return [TOKENS.api];
+  return [TOKENS.metrics, url.startsWith("/api/admin/") ? TOKENS.api : TOKENS.health];
+}
 
 // Nothing listens on port 1: these are the answers that need no database, and those without one.
 const loaded = loadConfig(
@@ -29,18 +39,28 @@ const loaded = loadConfig(
 if (!loaded.ok) throw new Error(loaded.problems.join());
 const { config } = loaded;
 let stopping = false;
-const health = new Health({
+let metricsToken: string | undefined = TOKENS.metrics;
+const sources = {
   config: () => config,
   configurationError: () => null,
   pool: () => databasePool.state(),
   requests: () => ({ underWay: 0, total: 0 }),
-});
+};
+const health = new Health(sources);
 const server = buildServer({
   config,
   healthToken: () => TOKENS.health,
+  metricsToken: () => metricsToken,
   apiToken: () => TOKENS.api,
   isStopping: () => stopping,
   health,
+  metrics: {
+    ...sources,
+    operations: () => databasePool.operationTimes(),
+    work: () => workCounts,
+    importsRunning: () => 0,
+    registry: processRegistry(),
+  },
 });
 const authorized = { authorization: `Bearer ${TOKENS.api}` };
 const watching = { authorization: `Bearer ${TOKENS.health}` };
@@ -59,7 +79,7 @@ describe("guard", () => {
         { authorization: "x" },
         { authorization: "Bearer wrong" },
         { authorization: `Bearer ${TOKENS.api}x` },
-        { authorization: `Bearer ${wrongTokenFor(url)}` },
+        ...wrongTokensFor(url).map((token) => ({ authorization: `Bearer ${token}` })),
       ].map((headers) => server.inject({ url, headers })),
     );
     expect(new Set(answers.map((answer) => answer.statusCode))).toEqual(new Set([401]));
@@ -67,6 +87,21 @@ describe("guard", () => {
     expect(answers.every((answer) => answer.headers["www-authenticate"] === 'Bearer realm="poolkit"')).toBe(
       true,
     );
+  });
+
+  it.each([TOKENS.metrics, TOKENS.health])("opens metrics to %s", async (token) => {
+    const answer = await server.inject({ url: "/metrics", headers: { authorization: `Bearer ${token}` } });
+    expect(answer.statusCode).toBe(200);
+  });
+
+  it("opens metrics to the health token alone where no other is set", async () => {
+    metricsToken = undefined;
+    const statusOf = async (authorization: string) =>
+      (await server.inject({ url: "/metrics", headers: { authorization } })).statusCode;
+    expect(await statusOf(`Bearer ${TOKENS.health}`)).toBe(200);
+    expect(await statusOf(`Bearer ${TOKENS.metrics}`)).toBe(401);
+    expect(await statusOf("Bearer undefined")).toBe(401);
+    metricsToken = TOKENS.metrics;
   });
 
   it("never takes the token from the query", async () => {

@@ -3,7 +3,7 @@ import path from "node:path";
 import { parseEnv } from "node:util";
 import { describe, expect, it } from "vitest";
 import { buildInfo } from "../../app/generated/build-info.ts";
-import { ACQUIRE_WAIT_BOUNDS } from "../../app/lib/measured-pool.ts";
+import { ACQUIRE_WAIT_BOUNDS, USE_BOUNDS } from "../../app/lib/measured-pool.ts";
 import { ENVIRONMENT_KEYS, LIVE_SETTINGS } from "../../app/lib/settings.ts";
 import { appSettings } from "../../infra/app-settings.ts";
 import { presetNames, presets } from "../../infra/presets.ts";
@@ -41,6 +41,13 @@ describe("variables", () => {
 describe("acquire waits", () => {
   it("have the acquire timeout of every preset as a bound of their histogram", () => {
     for (const name of presetNames) expect(ACQUIRE_WAIT_BOUNDS).toContain(presets[name].poolTimeoutSeconds);
+  });
+
+  it("uses have it and the transaction timeout of every preset", () => {
+    for (const name of presetNames) {
+      const { poolTimeoutSeconds, transactionTimeoutSeconds } = presets[name];
+      expect(USE_BOUNDS).toEqual(expect.arrayContaining([poolTimeoutSeconds, transactionTimeoutSeconds]));
+    }
   });
 });
 

@@ -56,6 +56,7 @@ describe("documentation", () => {
     "docs/configuration.md",
     "docs/doctor.md",
     "docs/health.md",
+    "docs/metrics.md",
     "docs/operations.md",
     "docs/sizing.md",
     "docs/architecture.md",

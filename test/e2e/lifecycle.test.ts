@@ -129,6 +129,8 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
       "healthFormat",
       "healthToken",
       "healthUrl",
+      "metricsToken",
+      "metricsUrl",
       "monitorUrl",
       "pgbouncerHost",
       "pgbouncerPort",
@@ -143,9 +145,19 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
       directDatabaseUrl: "[secret]",
       healthToken: "[secret]",
       apiToken: "[secret]",
+      metricsToken: "[secret]",
       consoleUrl: "[secret]",
       monitorUrl: "[secret]",
     });
+  });
+
+  it("shows its metrics to whoever has their token", async () => {
+    const { metricsUrl, metricsToken } = await stackOf(preset).outputs();
+    const scrape = (headers: Record<string, string>) => fetch(metricsUrl, { headers });
+    expect((await scrape({})).status).toBe(401);
+    const answer = await scrape({ authorization: `Bearer ${metricsToken}` });
+    expect(answer.status).toBe(200);
+    expect(await answer.text()).toMatch(/^db_client_connection_max\{pool_name="poolkit-app"\} \d+$/m);
   });
 
   it("runs hardened containers that publish on loopback only", async () => {

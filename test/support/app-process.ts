@@ -18,9 +18,13 @@ export interface AppFiles {
 
 export const HEALTH_TOKEN = "canary-health-token-0123456789abcdef0123456789abcdef";
 export const API_TOKEN = "canary-api-token-0123456789abcdef0123456789abcdef";
+export const METRICS_TOKEN = "canary-metrics-token-0123456789abcdef0123456789abcdef";
 
 /** The token that opens `path`. */
-const tokenFor = (path: string) => (path.startsWith("/api/admin/") ? HEALTH_TOKEN : API_TOKEN);
+function tokenFor(path: string): string {
+  if (path === "/metrics") return METRICS_TOKEN;
+  return path.startsWith("/api/admin/") ? HEALTH_TOKEN : API_TOKEN;
+}
 
 let isBuilt = false;
 function build(): void {
@@ -173,6 +177,7 @@ function writeFiles(folder: string, { settings, databaseUrl, monitorUrl, console
     "console-url": consoleUrl,
     "health-token": HEALTH_TOKEN,
     "api-token": API_TOKEN,
+    "metrics-token": METRICS_TOKEN,
   };
   for (const [name, content] of Object.entries(files)) {
     if (content !== undefined) writeFileSync(path.join(folder, name), content, { mode: 0o600 });

@@ -12,6 +12,8 @@ export interface Outputs {
   readonly healthUrl: string;
   readonly healthToken: string;
   readonly apiToken: string;
+  readonly metricsUrl: string;
+  readonly metricsToken: string;
   readonly databaseUrl: string;
   readonly directDatabaseUrl: string;
   readonly monitorUrl: string;
