@@ -1,16 +1,27 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/support/longest-first.ts";
 
 /**
  * Four projects: `unit` needs neither Docker nor network, `integration` needs Docker Engine, `contract` compares
  * what two rooms must agree on, `e2e` drives real stacks with the real Pulumi engine.
+ *
+ * First the quick ones, then the others, two files at a time: each has its own containers, names and ports and waits for
+ * them more than it computes. With a third one, two cores are so busy that limits of the kit's own bite.
  */
+const quick = { sequence: { groupOrder: 0 }, maxWorkers: 4 };
+const slow = {
+  sequence: { groupOrder: 1 },
+  maxWorkers: 2,
+  globalSetup: "test/support/shared-images.ts",
+};
+
 export default defineConfig({
   test: {
-    // Unit tests wait more (child processes, time limits) than they compute; vitest's own choice is one less than cores.
-    maxWorkers: 4,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
+          ...quick,
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: ["test/e2e/**", "test/contract/**", "test/**/*.integration.test.ts"],
@@ -18,6 +29,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...quick,
           name: "contract",
           include: ["test/contract/**/*.test.ts"],
           testTimeout: 60_000,
@@ -25,20 +37,20 @@ export default defineConfig({
       },
       {
         test: {
+          ...slow,
           name: "integration",
           include: ["test/**/*.integration.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
         },
       },
       {
         test: {
+          ...slow,
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 300_000,
           hookTimeout: 900_000,
-          fileParallelism: false,
         },
       },
     ],

@@ -16,7 +16,12 @@ export async function textArchive(files: Readonly<Record<string, string>>): Prom
  * Builds an image from a Dockerfile text on first use and keeps it under a tag that follows from that text.
  * Returns the tag. Throws with the engine's message when the build fails.
  */
-export async function ensureTestImage(docker: Docker, name: string, dockerfile: string): Promise<string> {
+export async function ensureTestImage(
+  docker: Docker,
+  name: string,
+  dockerfile: string,
+  options: Pick<Docker.ImageBuildOptions, "target" | "buildargs"> = {},
+): Promise<string> {
   const tag = `${name}:${createHash("sha256").update(dockerfile).digest("hex").slice(0, 12)}`;
   const isPresent = await docker
     .getImage(tag)
@@ -30,7 +35,11 @@ export async function ensureTestImage(docker: Docker, name: string, dockerfile: 
     );
   if (isPresent) return tag;
   const context = Readable.from([await textArchive({ Dockerfile: dockerfile })]);
-  const progress: NodeJS.ReadableStream = await docker.buildImage(context, { t: tag, forcerm: true });
+  const progress: NodeJS.ReadableStream = await docker.buildImage(context, {
+    ...options,
+    t: tag,
+    forcerm: true,
+  });
   await new Promise<void>((resolve, reject) => {
     docker.modem.followProgress(progress, (error: Error | null, events: { error?: string }[]) => {
       const failure = error?.message ?? events.find((event) => event.error !== undefined)?.error;

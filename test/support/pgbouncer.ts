@@ -18,6 +18,11 @@ ENTRYPOINT ["/bin/sh", "-c", "(sleep 3600; kill -INT $$) & exec pgbouncer /run/t
 const READY_TIMEOUT_MS = 30_000;
 const ADMIN = { user: "test_admin", password: "test-admin" };
 
+/** Builds the image unless it is there; returns its tag. */
+export function ensurePgBouncerImage(docker: Docker): Promise<string> {
+  return ensureTestImage(docker, "poolkit-test-pgbouncer", DOCKERFILE);
+}
+
 /** How to make a PgBouncer. */
 export interface PgBouncerOptions {
   /** Lines of the [databases] section: name to connection string. */
@@ -45,7 +50,7 @@ export interface PgBouncer {
 export async function startPgBouncer(options: PgBouncerOptions): Promise<PgBouncer> {
   const docker = new Docker();
   const container = await docker.createContainer({
-    Image: await ensureTestImage(docker, "poolkit-test-pgbouncer", DOCKERFILE),
+    Image: await ensurePgBouncerImage(docker),
     Labels: { "poolkit.test": "pgbouncer" },
     ExposedPorts: { "6432/tcp": {} },
     HostConfig: { PortBindings: { "6432/tcp": [{ HostIp: "127.0.0.1", HostPort: "" }] } },

@@ -54,6 +54,11 @@ export async function engineAvailable(): Promise<boolean> {
   );
 }
 
+/** Builds the image unless it is there; returns its tag. */
+export function ensurePostgres18Image(docker: Docker): Promise<string> {
+  return ensureTestImage(docker, "poolkit-test-postgres18", DOCKERFILE);
+}
+
 /**
  * Starts a PostgreSQL 18 of its own in a container; the image is built on first use and kept under a tag that
  * follows from its Dockerfile. Call `stop()` in `afterAll` or `finally`.
@@ -62,7 +67,7 @@ export async function engineAvailable(): Promise<boolean> {
 export async function startPostgres18(options: Postgres18Options = {}): Promise<Postgres18> {
   const docker = new Docker();
   await removeEnded(docker);
-  const image = await ensureTestImage(docker, "poolkit-test-postgres18", DOCKERFILE);
+  const image = await ensurePostgres18Image(docker);
   const password = randomBytes(12).toString("hex");
   const container = await docker.createContainer({
     Image: image,
@@ -90,10 +95,11 @@ export async function startPostgres18(options: Postgres18Options = {}): Promise<
   }
 }
 
-/** Servers of killed test runs end by themselves but stay listed. */
+/** Servers of killed test runs end by themselves but stay listed. Younger ones are another file's, which stopped them. */
 async function removeEnded(docker: Docker): Promise<void> {
   const filters = { label: [`${LABEL}=${LABEL_VALUE}`], status: ["exited"] };
-  for (const { Id } of await docker.listContainers({ all: true, filters })) {
+  for (const { Id, Created } of await docker.listContainers({ all: true, filters })) {
+    if (Date.now() / 1000 - Created < MAX_SERVER_SECONDS) continue;
     await docker
       .getContainer(Id)
       .remove({ v: true })

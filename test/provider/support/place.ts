@@ -34,9 +34,8 @@ export async function makePlace(): Promise<Place> {
   const containers = () => docker.listContainers({ all: true, filters: { volume: [volumeName] } });
 
   const withHelper = async <T>(use: (helper: Docker.Container) => Promise<T>): Promise<T> => {
-    const [image] = await docker.listImages();
     const helper = await docker.createContainer({
-      Image: image?.Id ?? "",
+      Image: process.env.POOLKIT_BASE_IMAGE ?? "debian:forky-slim",
       Cmd: ["x"],
       HostConfig: { Binds: [`${volumeName}:/files`] },
     });
