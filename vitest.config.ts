@@ -23,6 +23,8 @@ export default defineConfig({
         test: {
           ...quick,
           name: "unit",
+          // Some start a process; on a busy machine that alone takes seconds.
+          testTimeout: 20_000,
           include: ["test/**/*.test.ts"],
           exclude: ["test/e2e/**", "test/contract/**", "test/**/*.integration.test.ts"],
         },
