@@ -1,0 +1,152 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { METRICS } from "../../app/metrics/catalogue.ts";
+import { type AppDatabase, startAppDatabase } from "../support/app-database.ts";
+import { AppProcess, METRICS_TOKEN } from "../support/app-process.ts";
+import { eventually, type Load, startLoad } from "../support/load.ts";
+import { engineAvailable } from "../support/postgres18.ts";
+import { buildPromtool, promtool } from "../support/promtool.ts";
+import { familiesOf, parseScrape, type Series } from "../support/scrape.ts";
+
+const MODES = [
+  ["standard", "false"],
+  ["enhanced", "true"],
+] as const;
+const LIMIT = 7;
+/** PgBouncer's pool: fewer than the application's, so that work waits in both. */
+const SERVERS = 5;
+
+describe.skipIf(!(await engineAvailable()))("metrics over PgBouncer and Postgres", () => {
+  let database: AppDatabase;
+  let app: AppProcess;
+  let load: Load | undefined;
+
+  beforeAll(async () => {
+    [database] = await Promise.all([
+      startAppDatabase({ default_pool_size: String(SERVERS) }),
+      buildPromtool(),
+    ]);
+  });
+  afterEach(async () => {
+    await app?.stop();
+    await load?.stop();
+    load = undefined;
+  });
+  afterAll(() => database?.stop());
+
+  const start = async (enhanced: string) => {
+    app = await AppProcess.start({
+      settings: {
+        DATABASE_CONNECTION_LIMIT: String(LIMIT),
+        DATABASE_POOL_TIMEOUT: "30",
+        USE_ENHANCED_POOLING: enhanced,
+      },
+      databaseUrl: database.urls.database,
+    });
+  };
+  const scrape = async () => {
+    const answer = await app.get("/metrics");
+    expect(answer.status).toBe(200);
+    return await answer.text();
+  };
+  const valueIn = (text: string, name: string, labels: Series["labels"] = {}) =>
+    parseScrape(text).find(
+      (series) =>
+        series.name === name && Object.entries(labels).every(([key, value]) => series.labels[key] === value),
+    )?.value;
+
+  describe.each(MODES)("%s mode", (mode, enhanced) => {
+    it("agree with PgBouncer and Postgres while everything is held up", async () => {
+      await start(enhanced);
+      const callers = LIMIT + 2;
+      await database.asSuperuser(async (holder) => {
+        await holder.query("BEGIN");
+        await holder.query("LOCK TABLE app.chat_sessions IN ACCESS EXCLUSIVE MODE");
+        load = startLoad(callers, () => app.get("/api/sessions?limit=5"));
+        await eventually(
+          async () => valueIn(await scrape(), "db_client_connection_pending_requests") === callers - LIMIT,
+          { what: "two requests that wait for the application's pool" },
+        );
+        await eventually(
+          async () =>
+            (await database.pgbouncer.console("SHOW POOLS")).some(
+              ({ cl_waiting: waiting }) => Number(waiting) === 2,
+            ),
+          { what: "two clients that wait in PgBouncer" },
+        );
+        const text = await scrape();
+        const pools = await database.pgbouncer.console("SHOW POOLS");
+        const pool = pools.find(({ user }) => user === "poolkit_app");
+        const { rows } = await holder.query<{ held: number }>(
+          "SELECT count(*)::integer AS held FROM pg_stat_activity WHERE usename = 'poolkit_app' AND wait_event_type = 'Lock'",
+        );
+        expect(valueIn(text, "db_client_connection_max")).toBe(LIMIT);
+        expect(valueIn(text, "poolkit_pool_work_running")).toBe(callers);
+        expect(valueIn(text, "db_client_connection_count", { state: "used" })).toBe(
+          mode === "enhanced" ? Number(pool?.cl_active) + Number(pool?.cl_waiting) : undefined,
+        );
+        expect([Number(pool?.sv_active), rows[0]?.held]).toEqual([SERVERS, SERVERS]);
+        expect(Number(pool?.cl_active) + Number(pool?.cl_waiting)).toBe(LIMIT);
+        await holder.query("ROLLBACK");
+      });
+      expect((await load?.stop())?.failures).toEqual([]);
+    });
+
+    it("count every request and statement of a load, and are clean for promtool", async () => {
+      await start(enhanced);
+      load = startLoad(20, () => app.get("/api/sessions?limit=5"));
+      await load.progress(100);
+      const underLoad = await scrape();
+      const result = await load.stop();
+      const route = { http_route: "/api/sessions", http_response_status_code: "200" };
+      // A request is counted when its answer has left, which the caller may see a moment before.
+      await eventually(
+        async () =>
+          valueIn(await scrape(), "http_server_request_duration_seconds_count", route) === result.succeeded,
+        { what: `${result.succeeded} counted requests` },
+      );
+      const text = await scrape();
+      const reads = valueIn(text, "db_client_operation_duration_seconds_count", {
+        db_operation_name: "SELECT",
+      });
+      expect(reads).toBeGreaterThanOrEqual(result.succeeded);
+      const [checkouts, uses] = ["wait", "use"].map((what) =>
+        valueIn(text, `db_client_connection_${what}_time_seconds_count`),
+      );
+      expect(uses).toBe(checkouts);
+      if (mode === "enhanced") expect(checkouts).toBeGreaterThanOrEqual(result.succeeded);
+      const opened = valueIn(text, "poolkit_pool_connections_opened_total");
+      expect(opened).toBe(mode === "enhanced" ? LIMIT : undefined);
+
+      for (const one of [underLoad, text]) {
+        expect(await promtool(["check", "metrics"], { stdin: one })).toEqual({ code: 0, text: "" });
+      }
+      const known = Object.entries(METRICS).filter(
+        ([, { modes }]) => modes === "both" || mode === "enhanced",
+      );
+      const own = familiesOf(text).filter((name) => /^(db|poolkit|http)_/.test(name));
+      expect(own.sort()).toEqual(known.map(([name]) => name).sort());
+    });
+  });
+
+  it("keep their series when addresses, methods and tokens are made up", async () => {
+    await start("true");
+    const made = Array.from({ length: 30 }, (_, index) => `/api/sessions/${index}`);
+    for (const path of [...made, "/nowhere/1", "/nowhere/2"]) await app.get(path);
+    await fetch(`${app.url}/nowhere`, { method: "PROPFIND" });
+    const text = await scrape();
+    const requests = parseScrape(text).filter(
+      ({ name }) => name === "http_server_request_duration_seconds_count",
+    );
+    expect(
+      requests.map(({ labels, value }) => [labels.http_request_method, labels.http_route, value]),
+    ).toEqual(
+      expect.arrayContaining([
+        ["GET", "/api/sessions/:id", 30],
+        ["GET", undefined, 2],
+        ["_OTHER", undefined, 1],
+      ]),
+    );
+    expect(text).not.toContain("canary");
+    expect(text).not.toContain(METRICS_TOKEN);
+  });
+});
