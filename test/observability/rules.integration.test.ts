@@ -1,16 +1,10 @@
-import { join } from "node:path";
-import { buffer } from "node:stream/consumers";
-import Docker from "dockerode";
 import { beforeAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { type Preset, presetNames, presets } from "../../infra/presets.ts";
 import { rulesYaml } from "../../observability/config.ts";
 import { alertRules, type Sizes } from "../../observability/rules.ts";
-import { textArchive } from "../support/docker-image.ts";
 import { engineAvailable } from "../support/postgres18.ts";
-
-const docker = new Docker();
-const image = "poolkit-test-promtool";
+import { buildPromtool, promtool } from "../support/promtool.ts";
 
 /** Samples of a series, one each 15 s. */
 interface Series {
@@ -93,37 +87,12 @@ function testFile(rules: string, cases: Readonly<Record<string, Case>>): string 
   });
 }
 
-async function promtool(files: Readonly<Record<string, string>>, args: readonly string[]) {
-  const container = await docker.createContainer({
-    Image: image,
-    Cmd: [...args],
-    WorkingDir: "/tmp",
-    HostConfig: { NetworkMode: "none" },
-  });
-  try {
-    await container.putArchive(await textArchive(files), { path: "/tmp" });
-    await container.start();
-    const { StatusCode } = await container.wait();
-    return { code: StatusCode, text: (await container.logs({ stdout: true, stderr: true })).toString() };
-  } finally {
-    await container.remove({ force: true });
-  }
-}
-
 function sizesOf({ queryWaitTimeoutSeconds, poolTimeoutSeconds, poolSize }: Preset): Sizes {
   return { queryWaitTimeoutSeconds, poolTimeoutSeconds, poolSize, hasApplicationMetrics: true };
 }
 
 describe.skipIf(!(await engineAvailable()))("the alerts", () => {
-  beforeAll(async () => {
-    const context = join(import.meta.dirname, "../../observability");
-    const BASE_IMAGE = process.env.POOLKIT_BASE_IMAGE ?? "debian:forky-slim";
-    const stream = await docker.buildImage(
-      { context, src: ["Dockerfile"] },
-      { t: image, target: "promtool", forcerm: true, buildargs: { BASE_IMAGE } },
-    );
-    expect((await buffer(stream)).toString()).toContain("Successfully built");
-  });
+  beforeAll(buildPromtool);
 
   it("fire where they should and nowhere else, with every preset", async () => {
     const files = presetNames.map((preset): [string, string][] => {
@@ -139,9 +108,11 @@ describe.skipIf(!(await engineAvailable()))("the alerts", () => {
     const all = Object.fromEntries(files.flat());
     const caseFiles = Object.keys(all).filter((name) => name.endsWith(".cases.yml"));
     const ruleFiles = Object.keys(all).filter((name) => name.endsWith(".rules.yml"));
-    const tested = await promtool(all, ["test", "rules", ...caseFiles]);
+    const tested = await promtool(["test", "rules", ...caseFiles], { files: all });
     expect(tested.code, tested.text).toBe(0);
-    const linted = await promtool(all, ["check", "rules", "--lint=all", "--lint-fatal", ...ruleFiles]);
+    const linted = await promtool(["check", "rules", "--lint=all", "--lint-fatal", ...ruleFiles], {
+      files: all,
+    });
     expect(linted.code, linted.text).toBe(0);
   });
 
@@ -152,7 +123,7 @@ describe.skipIf(!(await engineAvailable()))("the alerts", () => {
       "prod.rules.yml": rulesYaml(rules),
       "cases.yml": testFile("prod.rules.yml", cases),
     };
-    const { code, text } = await promtool(files, ["test", "rules", "cases.yml"]);
+    const { code, text } = await promtool(["test", "rules", "cases.yml"], { files });
     expect(code).not.toBe(0);
     expect(text).toMatch(/PgBouncerClientsWaiting/);
   });
