@@ -33,6 +33,8 @@ export interface AppServiceArgs {
   readonly configuredAfter: pulumi.Resource;
   /** What must be there before the application starts: migrated tables and the pooler. */
   readonly startsAfter: pulumi.Resource[];
+  /** What follows once the settings are in force and the container runs, before the health gate. */
+  readonly settle: (settled: pulumi.Resource[]) => pulumi.Resource;
   /** What the health gate looks at again when it changes: container ids and configuration hashes. */
   readonly healthTriggers: Readonly<Record<string, pulumi.Input<string>>>;
 }
@@ -102,6 +104,7 @@ export class AppService extends pulumi.ComponentResource {
       },
       { ...child, dependsOn: [config, ...args.startsAfter] },
     );
+    const settled = args.settle([config, server]);
     new HealthGate(
       `${name}-health`,
       {
@@ -112,7 +115,7 @@ export class AppService extends pulumi.ComponentResource {
       },
       // Everything else is deleted before the data volume; the gate goes first of all. Protecting it too makes destroy
       // refuse before it has removed anything, even without a preview.
-      { ...child, protect: sizes.protectData },
+      { ...child, protect: sizes.protectData, dependsOn: [settled] },
     );
     this.registerOutputs({ url: this.url, healthUrl: this.healthUrl });
   }

@@ -68,6 +68,7 @@ const service = new AppService(
     metricsToken: token(config.secretSeed, stack, "metrics"),
     configuredAfter: pooler.configured,
     startsAfter: [...database.ready, pooler.ready],
+    settle: pooler.settleAfter,
     healthTriggers: { ...database.versions, ...pooler.versions },
   },
   providers,

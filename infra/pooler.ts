@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { PgBouncerIni } from "../pgbouncer/render.ts";
+import { PgBouncerClientLimits } from "../provider/sdk/pgbouncer-client-limits.ts";
 import { PgBouncerConfig } from "../provider/sdk/pgbouncer-config.ts";
 import { container } from "./container.ts";
 import { type EngineNames, pgbouncerAlias, pgbouncerPort, unprivilegedUid } from "./names.ts";
@@ -28,6 +29,11 @@ export class Pooler extends pulumi.ComponentResource {
   /** The settings, in force in a running PgBouncer. */
   readonly configured: pulumi.Resource;
   readonly ready: pulumi.Resource;
+  /**
+   * Lowers the limits on clients, when this change does, after the application has settled with what it has now: the
+   * way out is from the inside, as the way in is from the outside.
+   */
+  readonly settleAfter: (settled: pulumi.Resource[]) => pulumi.Resource;
 
   constructor(name: string, args: PoolerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("poolkit:index:Pooler", name, {}, opts);
@@ -39,14 +45,23 @@ export class Pooler extends pulumi.ComponentResource {
       { stack: args.stack, volumeName: names.pgbouncerConfig },
       child,
     );
+    const place = {
+      volumeName: names.pgbouncerConfig,
+      containerName: names.pgbouncer,
+      image: args.image,
+      uid: unprivilegedUid,
+      gid: unprivilegedUid,
+    };
+    const console = {
+      host: "127.0.0.1",
+      port: args.hostPort,
+      user: logins.admin.role,
+      password: logins.admin.password,
+    };
     const config = new PgBouncerConfig(
       `${name}-config`,
       {
-        volumeName: names.pgbouncerConfig,
-        containerName: names.pgbouncer,
-        image: args.image,
-        uid: unprivilegedUid,
-        gid: unprivilegedUid,
+        ...place,
         settings: args.pgbouncer.settings,
         databases: args.pgbouncer.databases,
         users: unlessEmpty(args.pgbouncer.users),
@@ -56,13 +71,9 @@ export class Pooler extends pulumi.ComponentResource {
           [logins.monitor.role]: logins.monitor.verifier,
           [logins.admin.role]: logins.admin.verifier,
         },
-        console: {
-          host: "127.0.0.1",
-          port: args.hostPort,
-          user: logins.admin.role,
-          password: logins.admin.password,
-        },
+        console,
         reconnectTriggers: [args.roleSettings],
+        lowersClientsLater: true,
       },
       { ...child, dependsOn: [volume], deletedWith: volume },
     );
@@ -88,6 +99,18 @@ export class Pooler extends pulumi.ComponentResource {
     this.versions = { pgbouncer: server.id, pgbouncerConfig: config.sha256 };
     this.configured = config;
     this.ready = server;
+    this.settleAfter = (settled) =>
+      new PgBouncerClientLimits(
+        `${name}-client-limits`,
+        {
+          ...place,
+          console,
+          heldAt: config.clientsHeldAt,
+          room: sizes.connectionLimit,
+          patienceSeconds: sizes.stopGraceSeconds,
+        },
+        { ...child, dependsOn: [config, server, ...settled], deletedWith: volume },
+      );
     this.registerOutputs({ versions: this.versions });
   }
 }

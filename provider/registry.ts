@@ -4,6 +4,7 @@ import type { PluginFunction } from "./protocol/plugin.ts";
 import { appConfig } from "./resources/app-config.ts";
 import { healthGate } from "./resources/health-gate.ts";
 import { migrations } from "./resources/migrations.ts";
+import { pgbouncerClientLimits } from "./resources/pgbouncer-client-limits.ts";
 import { pgbouncerConfig } from "./resources/pgbouncer-config.ts";
 import { postgresConfig } from "./resources/postgres-config.ts";
 import { postgresGate } from "./resources/postgres-gate.ts";
@@ -14,6 +15,7 @@ export const resources: ReadonlyMap<string, Handler> = new Map([
   ["AppConfig", handlerOf(appConfig)],
   ["HealthGate", handlerOf(healthGate)],
   ["Migrations", handlerOf(migrations)],
+  ["PgBouncerClientLimits", handlerOf(pgbouncerClientLimits)],
   ["PgBouncerConfig", handlerOf(pgbouncerConfig)],
   ["PostgresConfig", handlerOf(postgresConfig)],
   ["PostgresGate", handlerOf(postgresGate)],

@@ -64,6 +64,11 @@ export function integer(min: number, max: number): Shape<number> {
   );
 }
 
+/** true or false. */
+export const boolean: Shape<boolean> = leaf((value) =>
+  typeof value === "boolean" ? undefined : `expected true or false, found ${kindOf(value)}`,
+);
+
 /** A list of equal shapes. */
 export function list<T>(item: Shape<T>): Shape<T[]> {
   return {

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { withFormerClientLimits } from "../../pgbouncer/client-limits.ts";
 import { parseIni, parseUserlist } from "../../pgbouncer/parse.ts";
 import {
   iniProblems,
@@ -9,8 +10,10 @@ import {
 } from "../../pgbouncer/render.ts";
 import { pgbouncerSettings } from "../../pgbouncer/settings.ts";
 import type { Problem } from "../../pgbouncer/values.ts";
+import { writeVolume } from "../engine/volume-files.ts";
 import type { Context, Resource } from "../model/resource.ts";
 import {
+  boolean,
   integer,
   list,
   name,
@@ -42,6 +45,7 @@ const fields = object({
   userlist: secret(refined(section, (userlist, path) => reasons(path, userlistProblems(userlist)))),
   console: object({ host: name, port: integer(1, 65_535), user: text(), password: secret(text()) }),
   reconnectTriggers: optional(list(text())),
+  lowersClientsLater: optional(boolean),
 });
 type Inputs = Shaped<typeof fields>;
 const inputs = refined(fields, ({ userlist, console }, path) => {
@@ -49,9 +53,9 @@ const inputs = refined(fields, ({ userlist, console }, path) => {
   const reason = `no verifier for ${console.user}, who reads the configuration back: add it`;
   return [{ path: [...path, "userlist"], reason }];
 });
-type Outputs = { sha256: string };
+type Outputs = { sha256: string; clientsHeldAt: string };
 
-const iniFile = "pgbouncer.ini";
+export const iniFile = "pgbouncer.ini";
 const userlistFile = "userlist.txt";
 
 /** `poolkit:index:PgBouncerConfig`; see the class in provider/sdk for what it promises. */
@@ -59,20 +63,23 @@ export const pgbouncerConfig: Resource<Inputs, Outputs> = {
   inputs,
   defaults: {},
   replaceOn: ["volumeName", "containerName"],
-  ignore: ["image", "console"],
+  ignore: ["image", "console", "lowersClientsLater"],
   id: ({ volumeName }) => `${volumeName}/${iniFile}`,
   plan: (wanted) => ({ sha256: filesDigest(filesOf(wanted)) }),
   create: (wanted, context) => write(wanted, undefined, context),
   update: (wanted, former, context) => write(wanted, former, context),
   delete: (last, context) => emptyFiles(last, [iniFile, userlistFile], context),
 
-  async read(last, _, context) {
+  async read(last, { clientsHeldAt = "" }, context) {
     const files = await readFiles(last, [iniFile, userlistFile], context);
     if (files === undefined) return undefined;
     const userlist = parseUserlist(files[userlistFile] ?? "");
     const target = { containerName: last.containerName, consoles: [consoleOf(last)] };
     const ini = await runningIni(target, parseIni(files[iniFile] ?? ""), iniOf(last), context);
-    return { inputs: withIni({ ...last, userlist }, ini), outputs: { sha256: filesDigest(files) } };
+    return {
+      inputs: withIni({ ...last, userlist }, ini),
+      outputs: { sha256: filesDigest(files), clientsHeldAt },
+    };
   },
 };
 
@@ -92,8 +99,8 @@ function withIni(inputs: Inputs, { settings, databases, users, peers }: PgBounce
   };
 }
 
-function filesOf(wanted: Inputs): Files {
-  return { [iniFile]: renderIni(iniOf(wanted)), [userlistFile]: renderUserlist(wanted.userlist) };
+function filesOf(wanted: Inputs, ini = iniOf(wanted)): Files {
+  return { [iniFile]: renderIni(ini), [userlistFile]: renderUserlist(wanted.userlist) };
 }
 
 function consoleOf({ console }: Inputs): Connection {
@@ -101,16 +108,22 @@ function consoleOf({ console }: Inputs): Connection {
 }
 
 async function write(wanted: Inputs, former: Inputs | undefined, context: Context): Promise<Outputs> {
-  const files = filesOf(wanted);
+  const ini = iniOf(wanted);
+  const held =
+    former !== undefined && wanted.lowersClientsLater ? withFormerClientLimits(ini, iniOf(former)) : ini;
   const commands = former !== undefined && needsReconnect(wanted, former) ? ["RECONNECT"] : [];
   const consoles = former === undefined ? [consoleOf(wanted)] : [consoleOf(wanted), consoleOf(former)];
   const target = { containerName: wanted.containerName, consoles };
   const application = {
-    apply: () => applyIni(target, iniOf(wanted), commands, context),
+    apply: () => applyIni(target, held, commands, context),
     restore: () => restoreIni(target, iniOf(former ?? wanted), context),
   };
-  await applyFiles(wanted, files, application, context);
-  return { sha256: filesDigest(files) };
+  await applyFiles(wanted, filesOf(wanted, held), application, context);
+  const files = filesOf(wanted, ini);
+  const isHeld = !isDeepStrictEqual(held, ini);
+  // PgBouncer reads it at its next reload or start: the file is never behind what the stack says.
+  if (isHeld) await writeVolume(await context.docker(), wanted, files);
+  return { sha256: filesDigest(files), clientsHeldAt: isHeld ? new Date().toISOString() : "" };
 }
 
 /** Whether server connections made under the former settings would keep something that changes. */

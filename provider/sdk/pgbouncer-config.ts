@@ -24,6 +24,11 @@ export interface PgBouncerConfigArgs extends VolumeFilesArgs {
    * such as role settings. @default none
    */
   reconnectTriggers?: pulumi.Input<pulumi.Input<string>[]>;
+  /**
+   * true = limits on clients are raised at once, but PgBouncer goes on running the larger ones until
+   * PgBouncerClientLimits lowers them; the file has the new ones from the start. Change: state only. @default false
+   */
+  lowersClientsLater?: pulumi.Input<boolean>;
 }
 
 /**
@@ -34,6 +39,8 @@ export interface PgBouncerConfigArgs extends VolumeFilesArgs {
 export class PgBouncerConfig extends pulumi.CustomResource {
   /** SHA-256 (hex) over both files, known at preview. */
   declare readonly sha256: pulumi.Output<string>;
+  /** When the last change left larger limits on clients running (ISO 8601); empty: it did not. */
+  declare readonly clientsHeldAt: pulumi.Output<string>;
   declare readonly volumeName: pulumi.Output<string>;
   declare readonly containerName: pulumi.Output<string>;
   declare readonly settings: pulumi.Output<Record<string, string>>;
@@ -44,6 +51,7 @@ export class PgBouncerConfig extends pulumi.CustomResource {
       userlist: pulumi.secret(args.userlist),
       console: withSecretPassword(args.console),
       sha256: undefined,
+      clientsHeldAt: undefined,
     };
     const secret = { additionalSecretOutputs: ["userlist"] };
     super("poolkit:index:PgBouncerConfig", name, inputs, pulumi.mergeOptions(options, secret));

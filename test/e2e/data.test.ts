@@ -1,6 +1,7 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startLoad } from "../support/load.ts";
 import { Project } from "./support/project.ts";
 import { TestStack } from "./support/stack.ts";
 
@@ -49,6 +50,27 @@ describe("rows survive", () => {
     });
     const config = await stack.console<{ key: string; value: string }>("SHOW CONFIG");
     expect(config.find(({ key }) => key === "max_client_conn")?.value).toBe("500");
+  });
+
+  it("the way back to the smaller preset, with more callers than its PgBouncer lets in", async () => {
+    const before = await ids();
+    const { url, apiToken } = await stack.outputs();
+    const headers = { authorization: `Bearer ${apiToken}` };
+    const load = startLoad(60, () => fetch(`${url}/api/dashboard`, { headers }));
+    try {
+      await load.progress(200);
+      await stack.must(["config", "set", "poolkit:preset", "dev", ...stack.flag]);
+      await stack.mustUp();
+      await load.progress(200);
+    } finally {
+      expect((await load.stop()).failures).toEqual([]);
+    }
+    expect(await ids()).toEqual(before);
+    await expectRowsAndHealth();
+    const config = await stack.console<{ key: string; value: string }>("SHOW CONFIG");
+    expect(config.find(({ key }) => key === "max_client_conn")?.value).toBe("50");
+    const log = (await stack.container("pgbouncer").logs({ stdout: true, stderr: true })).toString();
+    expect(log).not.toContain("no more connections allowed");
     const settled = await stack.up("--expect-no-changes");
     expect(settled.code, settled.text).toBe(0);
   });

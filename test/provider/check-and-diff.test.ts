@@ -27,6 +27,13 @@ const valid: Record<string, Properties> = {
     userlist: secret({ poolkit_admin: verifier }),
     console: { host: "127.0.0.1", port: 6432, user: "poolkit_admin", password: secret("canary") },
   },
+  PgBouncerClientLimits: {
+    ...place,
+    console: { host: "127.0.0.1", port: 6432, user: "poolkit_admin", password: secret("canary") },
+    heldAt: "2026-11-23T00:00:00.000Z",
+    room: 20,
+    patienceSeconds: 40,
+  },
   PostgresConfig: {
     ...place,
     settings: { work_mem: "4MB" },

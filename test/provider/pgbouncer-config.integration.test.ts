@@ -50,17 +50,24 @@ describe.skipIf(!(await engineAvailable()))("PgBouncerConfig on a running PgBoun
     await server?.stop();
   });
 
-  function inputs(user: Record<string, string>, more: Properties = {}): Properties {
+  /** Where the files lie, and the console of who reads them. */
+  function target(): Properties {
     return {
       volumeName: place.volumeName,
       containerName: place.containerName,
       image,
       uid: 65532,
       gid: 65532,
+      console: { host: "127.0.0.1", port: place.hostPort, user: "poolkit_admin", password: secret(password) },
+    };
+  }
+
+  function inputs(user: Record<string, string>, more: Properties = {}): Properties {
+    return {
+      ...target(),
       settings: mergePgBouncerSettings({ preset: { default_pool_size: 5 }, user }).settings,
       databases: { poolkit: { host: databaseHost, port: "5432", dbname: "postgres", pool_size: "3" } },
       userlist: secret({ poolkit_app: verifier, poolkit_admin: verifier, poolkit_monitor: verifier }),
-      console: { host: "127.0.0.1", port: place.hostPort, user: "poolkit_admin", password: secret(password) },
       ...more,
     };
   }
@@ -204,6 +211,35 @@ describe.skipIf(!(await engineAvailable()))("PgBouncerConfig on a running PgBoun
     expect(differences).toEqual({ "userlist.eve": "DELETE", "userlist.poolkit_app": "ADD" });
     await up(current);
     expect((await place.files())["userlist.txt"]?.content).toContain(verifier);
+  });
+
+  it("lowers a limit on clients only when there are few enough, and drops nobody", async () => {
+    const later = { lowersClientsLater: true };
+    await up(inputs({ max_client_conn: "20" }));
+    const open = await Promise.all(Array.from({ length: 12 }, () => client("poolkit_app", "poolkit")));
+    try {
+      await up(inputs({ max_client_conn: "8" }, later));
+      // Who comes now still gets in, although the file has the new limit already.
+      open.push(await client("poolkit_app", "poolkit"));
+      expect(await running("max_client_conn")).toBe("20");
+      expect((await place.files())["pgbouncer.ini"]?.content).toContain("max_client_conn = 8\n");
+      expect(await drift()).toEqual({ "settings.max_client_conn": "UPDATE" });
+
+      const heldAt = state.clientsHeldAt ?? "";
+      const limits = { ...target(), heldAt, room: 2, patienceSeconds: 30 };
+      const lowered = plugin.create("PgBouncerClientLimits", limits);
+      open.push(await client("poolkit_app", "poolkit"));
+      expect(await running("max_client_conn")).toBe("20");
+      const gone = open.splice(0, 10);
+      await Promise.all(gone.map((one) => one.end()));
+      await lowered;
+      expect(await running("max_client_conn")).toBe("8");
+      for (const one of open) expect((await one.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
+    } finally {
+      await Promise.all(open.map((one) => one.end()));
+    }
+    expect(await drift()).toEqual({});
+    await up(inputs({ default_pool_size: "30" }));
   });
 
   it("restarts the container for a setting that needs it, and says so", async () => {
