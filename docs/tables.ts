@@ -188,7 +188,7 @@ function filesTable(): string {
 
 /** What `poolkit budget -s prod` prints. */
 function accountExample(): string {
-  const none = { overrides: {}, pgbouncer: {}, budget: {} };
+  const none = { overrides: {}, pgbouncer: {}, budget: {}, application: {} };
   const { budget } = budgetOf({ presetName: "prod", databaseName: "poolkit", ...none });
   return ["```text", budgetText("prod", "prod", budget), "```"].join("\n");
 }
@@ -216,6 +216,19 @@ const optionMeanings = {
   otherConnections: {
     fallback: "0",
     meaning: "connections past PgBouncer besides the kit's: exporter, backups",
+  },
+  otherReplicas: {
+    fallback: "0",
+    meaning: "copies of the application elsewhere, each with a pool of `connectionLimit` per process",
+  },
+  surge: { fallback: "2", meaning: "sets of those copies in a roll-out: 2 = the new ones start first" },
+  hostMegabytes: {
+    fallback: "not checked",
+    meaning: "memory of the machine; given, the containers' limits must fit in it",
+  },
+  requestSeconds: {
+    fallback: "not checked",
+    meaning: "how long a caller (a proxy) waits; given, the longest request is proved to end before",
   },
   databaseCores: { fallback: "2, 4, 8 by preset", meaning: "cores of the database server; advice only" },
   transactionMilliseconds: {

@@ -15,6 +15,7 @@ export function appSettings(stack: string, presetName: string, sizes: Preset): R
     DATABASE_MAX_LIFETIME: String(sizes.applicationLifetimeSeconds),
     DATABASE_TRANSACTION_MAX_WAIT: String(sizes.transactionMaxWaitSeconds),
     DATABASE_TRANSACTION_TIMEOUT: String(sizes.transactionTimeoutSeconds),
+    DATABASE_RETRY_BUDGET: String(sizes.retryBudgetSeconds),
     STOP_GRACE: String(sizes.stopGraceSeconds),
   };
 }

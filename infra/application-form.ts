@@ -1,6 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { OwnApplication } from "./application.ts";
 import { givenVariables, setFolder } from "./application-contract.ts";
+import { defaultMemoryMegabytes } from "./budget/application-demand.ts";
 import {
   appPort,
   pgbouncerAlias,
@@ -49,7 +50,7 @@ export function referenceForm({ databaseName, sizes, logins, ...tokens }: FormAr
     port: appPort,
     uid: unprivilegedUid,
     user: undefined,
-    memoryMegabytes: 512,
+    memoryMegabytes: defaultMemoryMegabytes,
     healthPath: "/api/admin/database-health",
     envs: ["LOG_LEVEL=info", "NODE_ENV=production", `POOLKIT_CONFIG_DIR=${setFolder}`, `PORT=${appPort}`],
     files: {

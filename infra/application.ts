@@ -2,6 +2,11 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { Problem } from "../pgbouncer/values.ts";
 import { givenVariables, setFolder } from "./application-contract.ts";
+import {
+  defaultDirectConnections,
+  defaultMemoryMegabytes,
+  demandRanges,
+} from "./budget/application-demand.ts";
 import { shown } from "./problem-text.ts";
 import { unknownKey } from "./unknown-key.ts";
 
@@ -26,6 +31,10 @@ export interface OwnApplication {
   readonly uid: number;
   /** Memory limit in MiB. Change: live. */
   readonly memoryMegabytes: number;
+  /** Processes in its container, each with a pool of `connectionLimit`. Counted in the account only. */
+  readonly processes: number;
+  /** Connections by the direct URL at the same moment. Counted in the account only. */
+  readonly directConnections: number;
   /** Further variables, readable by everybody who may ask the engine: no secrets. Change: a new container. */
   readonly environment: Readonly<Record<string, string>>;
   /** `<name>_FILE` names the file with the URL through PgBouncer. Change: a new container. */
@@ -53,6 +62,7 @@ const whole = (min: number, max: number) => ({
   accepts: (value: unknown) =>
     typeof value === "number" && Number.isInteger(value) && value >= min && value <= max,
 });
+const inRange = ({ min, max }: { readonly min: number; readonly max: number }) => whole(min, max);
 const variable = {
   allowed: "a name of capital letters, digits and underscores, not a digit first",
   accepts: text(/^[A-Z_][A-Z0-9_]{0,99}$/),
@@ -101,10 +111,23 @@ export const applicationKeys: Readonly<Record<string, Key>> = {
     example: "1000",
   },
   memoryMegabytes: {
-    ...whole(32, 1_048_576),
+    ...inRange(demandRanges.memoryMegabytes),
     meaning: "its memory limit in MiB, without swap",
-    fallback: 512,
+    fallback: defaultMemoryMegabytes,
     example: "512",
+  },
+  processes: {
+    ...inRange(demandRanges.processes),
+    meaning:
+      "processes in its container, each with a pool of `DATABASE_CONNECTION_LIMIT`; the budget counts them",
+    fallback: 1,
+    example: "4",
+  },
+  directConnections: {
+    ...inRange(demandRanges.directConnections),
+    meaning: "connections by the direct URL at the same moment; counted only with `directUrlVariable`",
+    fallback: defaultDirectConnections,
+    example: "2",
   },
   databaseUrlVariable: {
     ...variable,
@@ -171,6 +194,8 @@ export function readApplication(configured: unknown, problems: Problem[]): OwnAp
     healthPath: String(value("healthPath")),
     uid: Number(value("uid")),
     memoryMegabytes: Number(value("memoryMegabytes")),
+    processes: Number(value("processes")),
+    directConnections: Number(value("directConnections")),
     databaseUrlVariable: String(value("databaseUrlVariable")),
     directUrlVariable: optionalText(value("directUrlVariable")),
     reloadSignal: reloadSignals.find((signal) => signal === value("reloadSignal")),

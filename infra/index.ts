@@ -52,6 +52,7 @@ const pooler = new Pooler(
     image: images.pgbouncer,
     pgbouncer: config.pgbouncer,
     roleSettings: database.roleSettings,
+    applicationClients: sizes.connectionLimit * (application?.processes ?? 1),
   },
   providers,
 );

@@ -33,6 +33,7 @@ const rules: Readonly<Record<keyof Preset, Rule>> = Object.freeze({
   transactionTimeoutSeconds: seconds(1, 86_400),
   applicationIdleSeconds: seconds(1, 86_400),
   applicationLifetimeSeconds: seconds(60, 86_400),
+  retryBudgetSeconds: seconds(0, 300),
   stopGraceSeconds: seconds(1, 600),
   protectData: { kind: "boolean" },
 });

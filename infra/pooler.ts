@@ -17,6 +17,8 @@ export interface PoolerArgs {
   readonly image: pulumi.Input<string>;
   readonly network: pulumi.Input<string>;
   readonly sizes: Preset;
+  /** Connections of one set of the application's pools: what must be free before limits on clients are lowered. */
+  readonly applicationClients: number;
   readonly logins: { readonly app: Login; readonly monitor: Login; readonly admin: Login };
   /** Settings of the application's role. A change renews the server connections (RECONNECT) after it. */
   readonly roleSettings: pulumi.Input<string>;
@@ -106,7 +108,7 @@ export class Pooler extends pulumi.ComponentResource {
           ...place,
           console,
           heldAt: config.clientsHeldAt,
-          room: sizes.connectionLimit,
+          room: args.applicationClients,
           patienceSeconds: sizes.stopGraceSeconds,
         },
         { ...child, dependsOn: [config, server, ...settled], deletedWith: volume },

@@ -40,6 +40,11 @@ export interface Preset {
   readonly applicationIdleSeconds: number;
   /** How long the application keeps any connection; without an end, PgBouncer could never be drained. Change: live. */
   readonly applicationLifetimeSeconds: number;
+  /**
+   * DATABASE_RETRY_BUDGET in seconds: how long the application repeats a request's failing database work; the last
+   * attempt begins before it is used up. 0 = never. Change: live.
+   */
+  readonly retryBudgetSeconds: number;
   /** How long the application may take to stop: the longest request it drains. Change: live. */
   readonly stopGraceSeconds: number;
   /** true = Pulumi refuses to delete the data volume. Change: state only. */
@@ -74,6 +79,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = Object.freeze({
     transactionTimeoutSeconds: 30,
     applicationIdleSeconds: 30,
     applicationLifetimeSeconds: 1800,
+    retryBudgetSeconds: 5,
     stopGraceSeconds: 85,
     protectData: false,
   },
@@ -96,6 +102,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = Object.freeze({
     transactionTimeoutSeconds: 15,
     applicationIdleSeconds: 10,
     applicationLifetimeSeconds: 1800,
+    retryBudgetSeconds: 5,
     stopGraceSeconds: 40,
     protectData: true,
   },
@@ -118,6 +125,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = Object.freeze({
     transactionTimeoutSeconds: 8,
     applicationIdleSeconds: 5,
     applicationLifetimeSeconds: 900,
+    retryBudgetSeconds: 5,
     stopGraceSeconds: 30,
     protectData: true,
   },

@@ -17,6 +17,8 @@ export interface SizingInput {
   readonly overrides: Given;
   readonly pgbouncer: Given;
   readonly budget: Given;
+  /** `poolkit:application`; empty for the reference application. Only its numbers count here. */
+  readonly application: Given;
 }
 
 /** The same, resolved: preset under overrides, the whole `pgbouncer.ini`. */
@@ -53,6 +55,8 @@ export function readSizingInput(
     overrides: readObject(raw, "overrides", problems),
     pgbouncer: readObject(raw, "pgbouncer", problems),
     budget: readObject(raw, "budget", problems),
+    // Whether it is one that can be run is the question of readApplication, which tells its problems.
+    application: readObject(raw, "application", []),
   };
   return { input, problems };
 }

@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { budgetOf } from "../../infra/budget/budget.ts";
 import { type Check, holds, total } from "../../infra/budget/check.ts";
+import { applicationClients } from "../../infra/budget/client-checks.ts";
+import { type ConnectionPath, connectionPath } from "../../infra/budget/connection-path.ts";
 import { type Deployment, kitDeployment } from "../../infra/budget/deployment.ts";
-import type { SizingInput } from "../../infra/sizing.ts";
+import { resolveSizing, type SizingInput } from "../../infra/sizing.ts";
 
 /** One configuration to prove, scaled down so that hundreds of them run in minutes. */
 export interface Sample {
@@ -33,8 +35,10 @@ const whole = (min: number, max: number) => fc.integer({ min, max });
 export const samples: fc.Arbitrary<Sample> = fc
   .record({
     maxConnections: fc.constantFrom(...serverSizes),
-    replicas: whole(1, 3),
-    poolsPerReplica: whole(1, 2),
+    otherReplicas: whole(0, 2),
+    surge: whole(1, 2),
+    isOwn: fc.boolean(),
+    processes: whole(1, 2),
     probeClients: whole(0, 2),
     connectionLimit: whole(1, 8),
     otherClients: fc.oneof(fc.constant(0), whole(1, 6)),
@@ -53,8 +57,9 @@ export const samples: fc.Arbitrary<Sample> = fc
       postgresMaxConnections: drawn.maxConnections,
       superuserReservedConnections: superuserReserved,
     };
-    const { replicas, poolsPerReplica, probeClients } = drawn;
-    const deployment = { ...kitDeployment, replicas, poolsPerReplica, probeClients, limits };
+    const deployment = { ...kitDeployment, probeClients: drawn.probeClients, limits };
+    // An own application without a signal has one pool per process, and no probes of the kit.
+    const application = drawn.isOwn ? { image: "shop:1", processes: drawn.processes } : {};
     const cap = drawn.cap === undefined ? 0 : drawn.poolSize + drawn.cap;
     const settings = {
       max_client_conn: 3000,
@@ -73,21 +78,26 @@ export const samples: fc.Arbitrary<Sample> = fc
       databaseName,
       overrides: { connectionLimit: drawn.connectionLimit },
       pgbouncer: { ...settings, users: drawn.perUser ? { poolkit_app: { max_user_connections: cap } } : {} },
-      budget: { otherClients: drawn.otherClients, transactionMilliseconds: drawn.transactionMilliseconds },
+      budget: {
+        otherReplicas: drawn.otherReplicas,
+        surge: drawn.surge,
+        otherClients: drawn.otherClients,
+        transactionMilliseconds: drawn.transactionMilliseconds,
+      },
+      application,
     };
     const used = (id: string) => total(checkOf({ input: wide, deployment }, id).left);
     const free = total(checkOf({ input: wide, deployment }, "postgres-connections").right);
     const otherConnections = Math.max(0, free - used("postgres-connections") - drawn.connectionEdge);
     const clients = used("pgbouncer-clients");
-    const applicationClients =
-      replicas * poolsPerReplica * drawn.connectionLimit + replicas * probeClients + drawn.otherClients;
+    const working = total(applicationClients(pathOf({ input: wide, deployment })));
     const ownLimit =
       drawn.ownClientEdge === undefined
         ? {}
         : {
             databases: {
               [databaseName]: {
-                max_db_client_connections: Math.max(1, applicationClients + drawn.ownClientEdge),
+                max_db_client_connections: Math.max(1, working + drawn.ownClientEdge),
               },
             },
           };
@@ -113,6 +123,10 @@ function others({ input, deployment }: Sample): readonly Check[] {
   return budget.checks.filter(
     (check) => check.severity === "refuse" && !provable.test(check.id) && !holds(check),
   );
+}
+
+export function pathOf({ input, deployment }: Sample): ConnectionPath {
+  return connectionPath(input, resolveSizing(input).sizing, deployment);
 }
 
 function checkOf({ input, deployment }: Sample, id: string): Check {

@@ -2,8 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { budgetOf } from "../../infra/budget/budget.ts";
 import { total } from "../../infra/budget/check.ts";
+import { applicationPools, probingCopies } from "../../infra/budget/client-checks.ts";
 import { roles } from "../../infra/names.ts";
-import { databaseName, type Sample } from "./draw.ts";
+import { databaseName, pathOf, type Sample } from "./draw.ts";
 import { type Ports, password } from "./lane.ts";
 
 /** What people would see in production; the words are those of PgBouncer and Postgres. */
@@ -22,7 +23,7 @@ const longTransactionMs = 700;
 const queueingMs = 2000;
 
 /** Connects everyone whom the account counts, lets them all work at once, and returns what went wrong. */
-export async function loadOf({ input, deployment }: Sample, ports: Ports): Promise<ReadonlySet<string>> {
+export async function loadOf(sample: Sample, ports: Ports): Promise<ReadonlySet<string>> {
   const seen = new Set<string>();
   const note = (error: unknown) => seen.add(symptomOf(error));
   const opened: pg.Client[] = [];
@@ -46,10 +47,12 @@ export async function loadOf({ input, deployment }: Sample, ports: Ports): Promi
       return undefined;
     }
   };
-  const { replicas, surge, poolsPerReplica, probeClients } = deployment;
+  const { input, deployment } = sample;
+  const path = pathOf(sample);
+  const probing = probingCopies(path);
   const { checks } = budgetOf(input, deployment).budget;
   const consoles =
-    replicas * surge * deployment.probeConsoles + deployment.observeConnections + deployment.containerChecks;
+    probing * deployment.probeConsoles + deployment.observeConnections + deployment.containerChecks;
   const others = Number(input.budget.otherClients ?? 0);
   const limit = Number(input.overrides.connectionLimit);
   try {
@@ -59,11 +62,11 @@ export async function loadOf({ input, deployment }: Sample, ports: Ports): Promi
       ...Array.from({ length: deployment.deployConsoles }, () => open(via(roles.admin, "pgbouncer"))),
     ]);
     const single = await Promise.all(
-      Array.from({ length: replicas * surge * probeClients + others }, () =>
+      Array.from({ length: probing * deployment.probeClients + others }, () =>
         open(via(roles.app, databaseName)),
       ),
     );
-    for (let index = 0; index < replicas * surge * poolsPerReplica; index++) {
+    for (let index = 0; index < applicationPools(path); index++) {
       const pool = new pg.Pool({
         ...via(roles.app, databaseName),
         max: limit,

@@ -13,6 +13,7 @@ const plain = (presetName: SizingInput["presetName"]): SizingInput => ({
   overrides: {},
   pgbouncer: {},
   budget: {},
+  application: {},
 });
 
 /** Many problems at once: each asks for the smallest change that mends it. */

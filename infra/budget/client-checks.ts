@@ -1,14 +1,13 @@
 import { roles } from "../names.ts";
-import { type Check, down, type Term, up } from "./check.ts";
+import { type Check, down, type Knob, type Term, up } from "./check.ts";
 import type { ConnectionPath } from "./connection-path.ts";
 import { type Figure, limitOf } from "./figure.ts";
 
 /** Everyone who is a client of PgBouncer, against each of its client limits. */
 export function clientChecks(path: ConnectionPath): Check[] {
-  const { deployment } = path;
+  const { deployment, pgbouncerProcesses: processes } = path;
   const application = applicationClients(path);
   const limit = path.global("max_client_conn");
-  const processes = deployment.pgbouncerProcesses;
   // The kernel spreads connections unevenly over processes that share a port: each needs half as much again.
   const share = processes === 1 ? limit.value : Math.floor((processes * limit.value) / 1.5);
   return [
@@ -27,7 +26,7 @@ export function clientChecks(path: ConnectionPath): Check[] {
         },
       ],
       otherwise: "no more connections allowed (max_client_conn)",
-      knobs: [up(limit), down(path.size("connectionLimit")), down(path.option("otherClients"))],
+      knobs: [up(limit), ...fewerClients(path)],
     },
     ...ownLimit(
       path,
@@ -45,17 +44,63 @@ export function clientChecks(path: ConnectionPath): Check[] {
 
 /** Clients that work as the application's role, all of them in the application's pool. */
 export function applicationClients(path: ConnectionPath): Term[] {
-  const { replicas, surge, poolsPerReplica, probeClients } = path.deployment;
+  const { application } = path;
   const limit = path.size("connectionLimit").value;
   const others = path.option("otherClients").value;
+  const elsewhere = replicasElsewhere(path);
+  const pools = (before: string, number: number): Term => ({
+    what: `${before} x connectionLimit ${limit}`,
+    value: number * limit,
+  });
+  const { processes, poolsPerProcess } = application;
   return [
-    {
-      what: `application: replicas ${replicas * surge} x pools at a live change ${poolsPerReplica} x connectionLimit ${limit}`,
-      value: replicas * surge * poolsPerReplica * limit,
-    },
-    { what: "health probes and trial login", value: replicas * surge * probeClients },
+    pools(
+      `application: processes ${processes} x pools at a live change ${poolsPerProcess}`,
+      processes * poolsPerProcess,
+    ),
+    ...(elsewhere === 0
+      ? []
+      : [
+          pools(
+            `replicas elsewhere in a roll-out: ${elsewhere} x processes ${processes}`,
+            elsewhere * processes,
+          ),
+        ]),
+    ...(application.isOwn
+      ? []
+      : [
+          {
+            what: "health probes and trial login",
+            value: probingCopies(path) * path.deployment.probeClients,
+          },
+        ]),
     ...(others === 0 ? [] : [{ what: "other clients (budget.otherClients)", value: others }]),
   ];
+}
+
+/** Settings that make the application's clients fewer. */
+export function fewerClients(path: ConnectionPath): Knob[] {
+  return [
+    down(path.size("connectionLimit")),
+    down(path.option("otherClients")),
+    down(path.demand("processes")),
+    down(path.option("otherReplicas")),
+  ];
+}
+
+/** Pools of the application at the same moment, wherever it runs. */
+export function applicationPools(path: ConnectionPath): number {
+  const { processes, poolsPerProcess } = path.application;
+  return processes * (poolsPerProcess + replicasElsewhere(path));
+}
+
+/** Copies of the reference application, each with probes of its own; an own application has none of the kit's. */
+export function probingCopies(path: ConnectionPath): number {
+  return path.application.isOwn ? 0 : 1 + replicasElsewhere(path);
+}
+
+function replicasElsewhere(path: ConnectionPath): number {
+  return path.option("otherReplicas").value * path.option("surge").value;
 }
 
 function consoleClients(path: ConnectionPath): Term[] {
@@ -67,9 +112,9 @@ function consoleClients(path: ConnectionPath): Term[] {
   ];
 }
 
-function monitorConsoles({ deployment }: ConnectionPath): number {
-  const { replicas, surge, probeConsoles, observeConnections } = deployment;
-  return replicas * surge * probeConsoles + observeConnections;
+function monitorConsoles(path: ConnectionPath): number {
+  const { probeConsoles, observeConnections } = path.deployment;
+  return probingCopies(path) * probeConsoles + observeConnections;
 }
 
 /** A limit of one database or role; nothing to check when it is off. */
@@ -86,7 +131,7 @@ function ownLimit(path: ConnectionPath, id: string, limit: Figure, left: readonl
       relation: "<=",
       right: [{ what: limit.path, value: limit.value }],
       otherwise: "no more connections allowed",
-      knobs: [up(limit), down(path.size("connectionLimit")), down(path.option("otherClients"))],
+      knobs: [up(limit), ...fewerClients(path)],
     },
   ];
 }

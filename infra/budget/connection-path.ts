@@ -2,8 +2,10 @@ import { pgbouncerSettings } from "../../pgbouncer/settings.ts";
 import { roles } from "../names.ts";
 import type { Preset } from "../presets.ts";
 import type { Sizing, SizingInput } from "../sizing.ts";
+import { type ApplicationDemand, applicationDemand, type demandRanges } from "./application-demand.ts";
 import type { Deployment } from "./deployment.ts";
 import { type Figure, limitOf } from "./figure.ts";
+import type { BudgetOptions } from "./options.ts";
 
 /** One pool of PgBouncer: a database entry and a role. */
 export interface Pool {
@@ -38,7 +40,12 @@ export interface ConnectionPath {
   /** A limit on clients of a database entry or a role; 0 = no limit. */
   databaseClients(database: string): Figure;
   userClients(user: string): Figure;
-  option(name: "otherClients" | "otherConnections" | "databaseCores" | "transactionMilliseconds"): Figure;
+  option(name: Exclude<keyof BudgetOptions, "check">): Figure;
+  /** What the application in the container asks for. */
+  readonly application: ApplicationDemand;
+  demand(name: keyof typeof demandRanges): Figure;
+  /** PgBouncers before this Postgres: itself and its peers. Each has all pools and limits for itself. */
+  readonly pgbouncerProcesses: number;
 }
 
 /** The override that sets the same thing as a setting of PgBouncer (see `pgbouncerPreset`). */
@@ -102,8 +109,16 @@ export function connectionPath(
     ...modeOf(user, database),
     isApplications: database === input.databaseName && user === roles.app,
   });
+  const application = applicationDemand(input.application);
   return {
     deployment,
+    application,
+    demand: (name) => ({
+      value: application[name],
+      path: `application.${name}`,
+      isUsers: isGiven(input.application, name),
+    }),
+    pgbouncerProcesses: new Set([...Object.keys(pgbouncer.peers), pgbouncer.settings.peer_id ?? "0"]).size,
     databaseName: input.databaseName,
     pools: Object.keys(pgbouncer.databases).map((database) => poolOf(database, roles.app)),
     size,
@@ -153,5 +168,5 @@ export function abandonedBackends(path: ConnectionPath): number {
 
 /** CONNECTION LIMIT of the application's role: Postgres' own stop for a pooler that runs wild. */
 export function applicationRoleLimit(path: ConnectionPath): number {
-  return path.deployment.pgbouncerProcesses * allServers(path) + abandonedBackends(path);
+  return path.pgbouncerProcesses * allServers(path) + abandonedBackends(path);
 }

@@ -5,22 +5,14 @@ import { type RestartOnlyLimits, restartOnlyLimits } from "../presets.ts";
  * Integration tests compare the numbers with the running parts.
  */
 export interface Deployment {
-  /** Containers of the application. */
-  readonly replicas: number;
-  /** Sets of them at the same moment while a new version is rolled out; 1 = the old ones are gone before. */
-  readonly surge: number;
-  /** Pools of one replica at the same moment: a live change opens the new one while the former one drains. */
-  readonly poolsPerReplica: number;
-  /** PgBouncer processes; each has all limits for itself. */
-  readonly pgbouncerProcesses: number;
   /**
-   * Per replica, through PgBouncer: the health probes (path, sessions), each twice because the former one may still be
+   * Per copy of the reference application, through PgBouncer: the health probes (path, sessions), each twice because the former one may still be
    * closing, and the trial login of a live change.
    */
   readonly probeClients: number;
-  /** Per replica, on PgBouncer's console: the health probe, and the former one that is closing. */
+  /** Per copy of it, on PgBouncer's console: the health probe, and the former one that is closing. */
   readonly probeConsoles: number;
-  /** Per replica, past PgBouncer: the health probe, and the former one that is closing. */
+  /** Per copy of it, past PgBouncer: the health probe, and the former one that is closing. */
   readonly probeConnections: number;
   /** The deployer on PgBouncer's console: reading the settings back. */
   readonly deployConsoles: number;
@@ -41,12 +33,8 @@ export interface Deployment {
   readonly limits: RestartOnlyLimits;
 }
 
-/** What this kit deploys today: one application container, replaced by deleting it first. */
+/** What this kit deploys. Its one application container is replaced by deleting it first. */
 export const kitDeployment: Deployment = Object.freeze({
-  replicas: 1,
-  surge: 1,
-  poolsPerReplica: 2,
-  pgbouncerProcesses: 1,
   probeClients: 5,
   probeConsoles: 2,
   probeConnections: 2,
@@ -60,3 +48,9 @@ export const kitDeployment: Deployment = Object.freeze({
   monitorRoleLimit: 5,
   limits: restartOnlyLimits,
 });
+
+/**
+ * Time limits of health in seconds, none of them a setting; test/contract holds them equal with app/: one probe, the
+ * endpoint's answer, the container's health check, and the engine's limit for that.
+ */
+export const healthSeconds = Object.freeze({ probe: 1.2, answer: 2, containerCheck: 2, containerLimit: 3 });

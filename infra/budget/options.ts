@@ -10,6 +10,19 @@ export interface BudgetOptions {
   readonly otherClients: number;
   /** Connections past PgBouncer besides the kit's own: exporter, backups, tunnels. @default 0 */
   readonly otherConnections: number;
+  /**
+   * Copies of the application that run elsewhere, each with a pool of `connectionLimit` (and probes, for the reference
+   * application). @default 0
+   */
+  readonly otherReplicas: number;
+  /** Sets of those copies during a roll-out: 2 = the new ones start before the old ones have ended. @default 2 */
+  readonly surge: number;
+  /** Memory of the engine's machine in MiB. Given, the limits of all containers of the stack must fit in it. */
+  readonly hostMegabytes: number | undefined;
+  /**
+   * How long a caller (a proxy) waits for an answer, in seconds. Given, the longest request is proved to end before.
+   */
+  readonly requestSeconds: number | undefined;
   /** Processor cores of the database server. Advice only. @default 2 for dev, 4 for prod, 8 for high-load */
   readonly databaseCores: number;
   /**
@@ -32,6 +45,10 @@ interface Range {
 export const optionRanges: Readonly<Record<string, Range>> = {
   otherClients: { min: 0, max: 10_000, unit: "clients" },
   otherConnections: { min: 0, max: 1_000, unit: "connections" },
+  otherReplicas: { min: 0, max: 1_000, unit: "replicas" },
+  surge: { min: 1, max: 2, unit: "sets of replicas" },
+  hostMegabytes: { min: 1, max: 16_777_216, unit: "MiB" },
+  requestSeconds: { min: 1, max: 3_600, unit: "seconds" },
   databaseCores: { min: 1, max: 1_024, unit: "cores" },
   transactionMilliseconds: { min: 1, max: 3_600_000, unit: "ms" },
 };
@@ -62,6 +79,10 @@ export function readBudgetOptions(
     check,
     otherClients: numbers.otherClients ?? 0,
     otherConnections: numbers.otherConnections ?? 0,
+    otherReplicas: numbers.otherReplicas ?? 0,
+    surge: numbers.surge ?? 2,
+    hostMegabytes: numbers.hostMegabytes,
+    requestSeconds: numbers.requestSeconds,
     databaseCores: numbers.databaseCores ?? defaultCores,
     transactionMilliseconds: numbers.transactionMilliseconds,
   };

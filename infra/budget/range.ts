@@ -2,6 +2,7 @@ import { databaseKeys, type EntryKey, userKeys } from "../../pgbouncer/entries.t
 import { pgbouncerSettings } from "../../pgbouncer/settings.ts";
 import type { ValueKind } from "../../pgbouncer/values.ts";
 import { overrideRange } from "../overrides.ts";
+import { demandRanges } from "./application-demand.ts";
 import { optionRanges } from "./options.ts";
 
 export interface Range {
@@ -18,6 +19,7 @@ export function rangeOf(path: string): Range | undefined {
   const [name = "", , key = ""] = rest;
   if (room === "overrides") return overrideRange(name);
   if (room === "budget") return optionRanges[name];
+  if (room === "application") return Object.entries(demandRanges).find(([key]) => key === name)?.[1];
   if (room !== "pgbouncer") return undefined;
   const entryKeys: Readonly<Record<string, Readonly<Record<string, EntryKey>>>> = {
     databases: databaseKeys,

@@ -1,4 +1,4 @@
-import { type Check, down, total } from "./check.ts";
+import { type Check, down, total, up } from "./check.ts";
 import { allServers, type ConnectionPath, poolServers } from "./connection-path.ts";
 import { postgresTerms } from "./server-checks.ts";
 
@@ -23,7 +23,7 @@ const bytesPerConnection = 8192;
 
 /** Descriptors and memory, sized once for the largest preset. */
 export function resourceChecks(path: ConnectionPath): Check[] {
-  return [descriptors(path), postgresMemory(path), pgbouncerMemory(path)];
+  return [descriptors(path), postgresMemory(path), pgbouncerMemory(path), ...hostMemory(path)];
 }
 
 function descriptors(path: ConnectionPath): Check {
@@ -54,7 +54,7 @@ function pooled(path: ConnectionPath): number {
 function postgresMemory(path: ConnectionPath): Check {
   const { limits } = path.deployment;
   const connections = total(postgresTerms(path));
-  const servers = path.deployment.pgbouncerProcesses * allServers(path);
+  const servers = path.pgbouncerProcesses * allServers(path);
   return {
     id: "postgres-memory",
     about: "Postgres fits its container with every connection busy",
@@ -85,6 +85,7 @@ function postgresMemory(path: ConnectionPath): Check {
     knobs: [
       ...path.pools.flatMap((pool) => [down(pool.size), down(pool.reserve)]),
       down(path.option("otherConnections")),
+      down(path.demand("directConnections")),
       ...path.pools.map((pool) => down(pool.databaseCap)),
     ],
   };
@@ -117,4 +118,30 @@ function pgbouncerMemory(path: ConnectionPath): Check {
     otherwise: "the kernel kills PgBouncer (out of memory)",
     knobs: [down(buffer), down(clients)],
   };
+}
+
+/** Nobody has told how large the machine is: nothing to check. */
+function hostMemory(path: ConnectionPath): Check[] {
+  const host = path.option("hostMegabytes");
+  if (host.value === 0) return [];
+  const { postgresMemoryMegabytes, pgbouncerMemoryMegabytes } = path.deployment.limits;
+  const memory = path.demand("memoryMegabytes");
+  return [
+    {
+      id: "host-memory",
+      about: "all containers of the stack fit the machine at their limits",
+      severity: "refuse",
+      kind: "capacity",
+      unit: "MiB",
+      left: [
+        { what: "Postgres", value: postgresMemoryMegabytes },
+        { what: "PgBouncer", value: pgbouncerMemoryMegabytes },
+        { what: "application", value: memory.value },
+      ],
+      relation: "<=",
+      right: [{ what: "budget.hostMegabytes", value: host.value }],
+      otherwise: "the kernel kills whatever it finds (out of memory)",
+      knobs: [down(memory), up(host)],
+    },
+  ];
 }

@@ -1,5 +1,5 @@
 import { type Check, down, type Term, total, up } from "./check.ts";
-import { applicationClients } from "./client-checks.ts";
+import { applicationClients, fewerClients, probingCopies } from "./client-checks.ts";
 import {
   abandonedBackends,
   allServers,
@@ -19,7 +19,8 @@ export function serverChecks(path: ConnectionPath): Check[] {
 /** Everyone who holds a connection to Postgres. */
 export function postgresTerms(path: ConnectionPath): Term[] {
   const { deployment } = path;
-  const processes = deployment.pgbouncerProcesses;
+  const processes = path.pgbouncerProcesses;
+  const direct = path.application.directConnections;
   const pools = path.pools.map((pool) => `${pool.name} ${poolServers(path, pool)}`).join(", ");
   const others = path.option("otherConnections").value;
   return [
@@ -31,7 +32,7 @@ export function postgresTerms(path: ConnectionPath): Term[] {
     {
       what: "health probe, observer and the container's check",
       value:
-        deployment.replicas * deployment.surge * deployment.probeConnections +
+        probingCopies(path) * deployment.probeConnections +
         deployment.observeConnections +
         deployment.containerChecks,
     },
@@ -41,6 +42,9 @@ export function postgresTerms(path: ConnectionPath): Term[] {
     },
     { what: "deploy: gate or role settings, configuration", value: deployment.deployConnections },
     { what: "deploy: migrations", value: deployment.migrationConnections },
+    ...(direct === 0
+      ? []
+      : [{ what: "application past PgBouncer (application.directConnections)", value: direct }]),
     ...(others === 0 ? [] : [{ what: "other connections (budget.otherConnections)", value: others }]),
   ];
 }
@@ -69,6 +73,7 @@ function postgresConnections(path: ConnectionPath): Check {
     knobs: [
       ...path.pools.flatMap((pool) => [down(pool.size), down(pool.reserve)]),
       down(path.option("otherConnections")),
+      down(path.demand("directConnections")),
       ...path.pools.map((pool) => down(pool.databaseCap)),
     ],
   };
@@ -78,7 +83,7 @@ function postgresConnections(path: ConnectionPath): Check {
 function hardStop(path: ConnectionPath): Check {
   const [, ...others] = postgresTerms(path);
   const caps = new Map(path.pools.map((pool) => [pool.database, pool.databaseCap]));
-  const processes = path.deployment.pgbouncerProcesses;
+  const processes = path.pgbouncerProcesses;
   return {
     id: "hard-stop",
     about: "max_db_connections stops PgBouncer before Postgres is full, whoever logs in",
@@ -193,7 +198,7 @@ function applicationPoolChecks(path: ConnectionPath, pool: Pool): Check[] {
           },
         ],
         otherwise: "query_wait_timeout",
-        knobs: [down(path.size("connectionLimit")), up(pool.size)],
+        knobs: [...fewerClients(path), up(pool.size)],
       },
     ];
   }
@@ -222,12 +227,7 @@ function queueWait(path: ConnectionPath, pool: Pool, servers: number): Check {
     relation: "<=",
     right: [{ what: "query_wait_timeout / 2", value: pool.queryWait.value / 2 }],
     otherwise: "query_wait_timeout",
-    knobs: [
-      up(pool.size),
-      down(path.size("connectionLimit")),
-      up(pool.queryWait),
-      down(path.option("otherClients")),
-    ],
+    knobs: [up(pool.size), ...fewerClients(path), up(pool.queryWait)],
   };
 }
 
@@ -243,6 +243,6 @@ function effectiveSize(path: ConnectionPath, pool: Pool): number {
 
 /** Clients that work at the same moment outside of a live change. */
 function steadyClients(path: ConnectionPath): number {
-  const { replicas, surge } = path.deployment;
-  return replicas * surge * path.size("connectionLimit").value + path.option("otherClients").value;
+  const pools = path.application.processes * (1 + path.option("otherReplicas").value);
+  return pools * path.size("connectionLimit").value + path.option("otherClients").value;
 }

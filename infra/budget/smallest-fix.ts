@@ -54,7 +54,7 @@ function turned(
 /** The configuration after `pulumi config set --path poolkit:<path> <value>`. */
 export function withFix(input: SizingInput, { path, value }: Fix): SizingInput {
   const [room, ...keys] = path.split(".");
-  if (room === "overrides" || room === "pgbouncer" || room === "budget") {
+  if (room === "overrides" || room === "pgbouncer" || room === "budget" || room === "application") {
     return { ...input, [room]: set(input[room], keys, value) };
   }
   return input;

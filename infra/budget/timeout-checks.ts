@@ -1,11 +1,13 @@
 import { type Check, down, type Knob, type Term, up } from "./check.ts";
 import type { ConnectionPath, Pool } from "./connection-path.ts";
+import { healthSeconds } from "./deployment.ts";
 import type { Figure } from "./figure.ts";
 
 /** How often PgBouncer looks at its queue; `server_login_retry` above it is felt after every restart of Postgres. */
 const longestLoginRetry = 3;
 /** Postgres looks for deadlocks after this time (`deadlock_timeout`). */
 const deadlockSeconds = 1;
+const callerUnknown: Term = { what: "requestSeconds (budget, not given)", value: Number.POSITIVE_INFINITY };
 /** Longest time in which a dead peer should be noticed. */
 const deadPeerSeconds = 60;
 
@@ -22,24 +24,38 @@ export function timeoutChecks(path: ConnectionPath): Check[] {
   ];
   const [idleInTransaction, lock] = [of("idleInTransactionTimeoutSeconds"), of("lockTimeoutSeconds")];
   const [maxWait, stop] = [of("transactionMaxWaitSeconds"), of("stopGraceSeconds")];
+  const [retries, caller] = [of("retryBudgetSeconds"), path.option("requestSeconds")];
   const [appIdle, appLifetime] = [of("applicationIdleSeconds"), of("applicationLifetimeSeconds")];
   const connect = path.global("server_connect_timeout");
   const application = path.pools.find((pool) => pool.isApplications);
   const longest = statement.value > transaction.value ? statement : transaction;
+  // The last attempt may begin when the budget of repeating is all but used up.
+  const request = [
+    seconds("retryBudgetSeconds", retries),
+    seconds("poolTimeoutSeconds", acquire),
+    ...(application === undefined ? [] : [seconds("query_wait_timeout", application.queryWait)]),
+    seconds("the longer of statement and transaction timeout", longest),
+  ];
+  const shorter = [down(retries), down(acquire), down(longest)];
   return [
+    nest({
+      id: "request",
+      about: "the longest request, attempts again included, ends before its caller gives up",
+      left: request,
+      right: [caller.value === 0 ? callerUnknown : seconds("requestSeconds", caller)],
+      otherwise: "the caller has gone (504) while its work goes on",
+      knobs: [...shorter, up(caller)],
+    }),
     nest({
       id: "stop-grace",
       about: "the application's stop lets the longest request end",
-      left: [
-        seconds("poolTimeoutSeconds", acquire),
-        ...(application === undefined ? [] : [seconds("query_wait_timeout", application.queryWait)]),
-        seconds("the longer of statement and transaction timeout", longest),
-      ],
+      left: request,
       relation: "<=",
       right: [seconds("stopGraceSeconds", stop)],
       otherwise: "work is cut off at every deploy",
-      knobs: [up(stop), down(acquire), down(longest)],
+      knobs: [up(stop), ...shorter],
     }),
+    ...(path.application.isOwn ? [] : healthChecks()),
     nest({
       id: "acquire-login",
       about: "waiting for a pooled connection outlasts PgBouncer's login to Postgres",
@@ -119,6 +135,27 @@ export function timeoutChecks(path: ConnectionPath): Check[] {
     ...path.pools.flatMap((pool) => queueChecks(path, pool, connect)),
     ...backstops(path, { statement, idleInTransaction, transaction, appIdle }),
     ...deadPeers(path),
+  ];
+}
+
+/** The health endpoint answers in bounded time, and who asks waits a little longer. None of it is a setting. */
+function healthChecks(): Check[] {
+  const { probe, answer, containerCheck, containerLimit } = healthSeconds;
+  const within = (id: string, about: string, left: Term, right: Term): Check =>
+    nest({ id, about, left: [left], right: [right], otherwise: "health is cut off, unnamed", knobs: [] });
+  return [
+    within(
+      "health-probe",
+      "a health probe ends before the endpoint has to answer",
+      { what: "health probe", value: probe },
+      { what: "health endpoint", value: answer },
+    ),
+    within(
+      "health-container",
+      "the container's health check gives up before the engine gives it up",
+      { what: "container's health check", value: containerCheck },
+      { what: "engine's limit for it", value: containerLimit },
+    ),
   ];
 }
 

@@ -14,6 +14,7 @@ const wanted = {
   overrides: {},
   pgbouncer: {},
   budget: {},
+  application: {},
 };
 
 /** Runs the command with a Pulumi that prints `config` (or fails with `error`) and nothing else. */

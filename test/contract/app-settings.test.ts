@@ -6,6 +6,7 @@ import { buildInfo } from "../../app/generated/build-info.ts";
 import { ACQUIRE_WAIT_BOUNDS, USE_BOUNDS } from "../../app/lib/measured-pool.ts";
 import { ENVIRONMENT_KEYS, LIVE_SETTINGS } from "../../app/lib/settings.ts";
 import { appSettings } from "../../infra/app-settings.ts";
+import { healthSeconds } from "../../infra/budget/deployment.ts";
 import { presetNames, presets } from "../../infra/presets.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
@@ -34,7 +35,17 @@ describe("variables", () => {
     }
     // What infra leaves out must have a default in the application.
     const left = [...known.keys()].filter((key) => !written.some(([writtenKey]) => writtenKey === key));
-    expect(left).toEqual(["DATABASE_ACQUIRE_TIMEOUT", "DATABASE_LEAK_THRESHOLD", "DATABASE_RETRY_BUDGET"]);
+    expect(left).toEqual(["DATABASE_ACQUIRE_TIMEOUT", "DATABASE_LEAK_THRESHOLD"]);
+  });
+});
+
+describe("health", () => {
+  it("has the time limits that the budget counts with", () => {
+    const { probe, answer, containerCheck, containerLimit } = healthSeconds;
+    expect(text("app/lib/health-probes.ts")).toContain(`PROBE_DEADLINE_MS = ${probe * 1000};`);
+    expect(text("app/lib/health.ts")).toContain(`Answers within ${answer} s`);
+    expect(text("app/healthcheck.ts")).toContain(`TIMEOUT_MS = ${containerCheck * 1000};`);
+    expect(text("app/Dockerfile")).toContain(`--timeout=${containerLimit}s`);
   });
 });
 

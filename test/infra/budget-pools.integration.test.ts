@@ -33,6 +33,7 @@ describe.skipIf(!(await engineAvailable()))("PgBouncer's own rules", () => {
     overrides: {},
     pgbouncer: { max_client_conn: 60, max_db_connections: 0, query_wait_timeout: 20, ...pgbouncer },
     budget: {},
+    application: {},
   });
 
   async function connect(ports: Ports, user: string, database: string): Promise<pg.Client> {

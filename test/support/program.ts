@@ -10,12 +10,16 @@ export interface Registered {
  * Runs the whole Pulumi program against mocks and returns what it registers. Mocks see inputs, not options; the engine
  * and the plugins are tested for real in test/e2e.
  */
-export async function registeredResources(config: Record<string, string>): Promise<Registered[]> {
+export async function registeredResources(
+  config: Record<string, string>,
+  onRegistered: (resource: Registered) => void = () => {},
+): Promise<Registered[]> {
   const registered: Registered[] = [];
   await pulumi.runtime.setMocks(
     {
       newResource: ({ type, name, inputs }) => {
         registered.push({ type, name, inputs });
+        onRegistered({ type, name, inputs });
         return {
           id: `${name}-id`,
           state: { ...inputs, imageId: `sha256:${name}`, sha256: "0", revision: "0" },

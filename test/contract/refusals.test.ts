@@ -1,0 +1,39 @@
+import { join } from "node:path";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import type { SizingInput } from "../../infra/sizing.ts";
+import { badConfigurations } from "../support/configurations.ts";
+import { registeredResources } from "../support/program.ts";
+
+process.chdir(join(import.meta.dirname, "../.."));
+beforeEach(() => {
+  // The program is its modules' top level: it runs once per import.
+  vi.resetModules();
+});
+
+function configOf({ presetName, databaseName, ...objects }: SizingInput): Record<string, string> {
+  const entries = Object.entries(objects).map(([key, value]) => [`poolkit:${key}`, JSON.stringify(value)]);
+  return {
+    "poolkit:preset": presetName,
+    "poolkit:databaseName": databaseName,
+    "poolkit:secretSeed": "s".repeat(40),
+    ...Object.fromEntries(entries),
+  };
+}
+
+describe("the whole program refuses, before it registers a resource,", () => {
+  it.each(badConfigurations)("%s", async (_what, wanted, path, says) => {
+    const registered: string[] = [];
+    const program = registeredResources(configOf(wanted), ({ name }) => registered.push(name));
+    const refused = await program.then(
+      () => "accepted",
+      (error: unknown) => String(error),
+    );
+    expect(refused).toMatch(
+      /problems? with the configuration of stack "dev"; nothing was created or changed/,
+    );
+    expect(refused).toContain(`\n  poolkit:${path}\n    found    `);
+    expect(refused).toContain(says);
+    expect(refused).toMatch(/\n {4}allowed {2}.+\n {4}fix {6}pulumi config (set|rm) /);
+    expect(registered).toEqual([]);
+  });
+});
