@@ -1,6 +1,7 @@
 import { parseIni } from "../../pgbouncer/parse.ts";
 import { isRunning } from "../engine/containers.ts";
 import { UserError } from "../model/errors.ts";
+import { moment } from "../model/moment.ts";
 import type { Context, Resource } from "../model/resource.ts";
 import { integer, name, object, type Shaped, secret, text } from "../model/shape.ts";
 import { waitFor } from "../model/wait.ts";
@@ -28,12 +29,7 @@ export const pgbouncerClientLimits: Resource<Inputs, Outputs> = {
   replaceOn: ["volumeName", "containerName"],
   ignore: ["image", "console", "room", "patienceSeconds"],
   id: ({ volumeName }) => `${volumeName}/client-limits`,
-  plan: () => ({}),
-  create: (wanted, context) => lower(wanted, context),
-  update: (wanted, _, context) => lower(wanted, context),
-  // What PgBouncer runs is read back by PgBouncerConfig; this is a moment, not a thing.
-  read: async (last) => ({ inputs: last, outputs: {} }),
-  delete: async () => {},
+  ...moment(lower),
 };
 
 async function lower(wanted: Inputs, context: Context): Promise<Outputs> {

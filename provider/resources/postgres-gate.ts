@@ -1,5 +1,6 @@
 import { hasStatus, lastWords } from "../engine/containers.ts";
 import { messageOf, UserError } from "../model/errors.ts";
+import { moment } from "../model/moment.ts";
 import type { Context, Resource } from "../model/resource.ts";
 import { integer, name, object, record, type Shaped, text } from "../model/shape.ts";
 import { waitFor } from "../model/wait.ts";
@@ -23,12 +24,7 @@ export const postgresGate: Resource<Inputs, Outputs> = {
   replaceOn: [],
   ignore: ["connection", "containerName", "timeoutSeconds"],
   id: ({ connection }) => `${connection.host}:${connection.port}`,
-  plan: () => ({}),
-  create: (wanted, context) => pass(wanted, context),
-  update: (wanted, _, context) => pass(wanted, context),
-  // A gate is a moment, not a thing: there is nothing to read back or to remove.
-  read: async (last) => ({ inputs: last, outputs: {} }),
-  delete: async () => {},
+  ...moment(pass),
 };
 
 async function pass(wanted: Inputs, context: Context): Promise<Outputs> {
