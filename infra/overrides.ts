@@ -1,4 +1,4 @@
-import type { Problem } from "../pgbouncer/values.ts";
+import { allowedText as integerText, type Problem } from "../pgbouncer/values.ts";
 import type { Preset } from "./presets.ts";
 import { shown } from "./problem-text.ts";
 import { unknownKey } from "./unknown-key.ts";
@@ -83,7 +83,5 @@ function fits(rule: Rule, value: unknown): value is number | boolean {
 }
 
 function allowedText(rule: Rule): string {
-  return rule.kind === "boolean"
-    ? "true or false"
-    : `a whole number from ${rule.min} to ${rule.max} (${rule.unit})`;
+  return rule.kind === "boolean" ? "true or false" : integerText({ type: "integer", ...rule });
 }

@@ -12,14 +12,18 @@ export const forcedSettings: Readonly<Record<string, string>> = {
   unix_socket_dir: "/tmp",
 };
 
+const kitWritesUserlist = "the kit writes the userlist; auth_query would open a pool of its own per database";
 const noSuchFile = "the container has no such file";
 const logsGoToEngine = "logs go to the container's stderr, where the engine keeps them";
 
 /** Settings that stay unset, with the reason that is told to who tries. */
 export const withheldSettings: Readonly<Record<string, string>> = {
+  auth_dbname: kitWritesUserlist,
   auth_hba_file: noSuchFile,
   auth_ident_file: noSuchFile,
   auth_ldap_options: "auth_type is scram-sha-256",
+  auth_query: kitWritesUserlist,
+  auth_user: kitWritesUserlist,
   client_tls_ca_file: noSuchFile,
   client_tls_cert_file: noSuchFile,
   client_tls_key_file: noSuchFile,

@@ -1,4 +1,4 @@
-import type { Problem } from "../../pgbouncer/values.ts";
+import { allowedText, type Problem } from "../../pgbouncer/values.ts";
 import { shown } from "../problem-text.ts";
 import { unknownKey } from "../unknown-key.ts";
 
@@ -71,8 +71,7 @@ export function readBudgetOptions(
     else if (range === undefined) problems.push(unknownKey(path, name, optionNames));
     else if (fits(range, value)) numbers[name] = value;
     else {
-      const allowed = `a whole number from ${range.min} to ${range.max} (${range.unit})`;
-      problems.push(refused(path, value, allowed, String(range.min)));
+      problems.push(refused(path, value, allowedText({ type: "integer", ...range }), String(range.min)));
     }
   }
   const options = {
