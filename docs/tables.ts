@@ -8,11 +8,13 @@ import { budgetText } from "../cli/budget-text.ts";
 import { causes } from "../cli/doctor/causes.ts";
 import { applicationKeys } from "../infra/application.ts";
 import { givenFiles, givenVariables, setFolder } from "../infra/application-contract.ts";
-import { budgetOf } from "../infra/budget/budget.ts";
+import { type Budget, budgetOf } from "../infra/budget/budget.ts";
 import { optionRanges } from "../infra/budget/options.ts";
 import { engineNames } from "../infra/names.ts";
 import { overrideTable } from "../infra/overrides.ts";
 import { defaultPorts, presetNames, presets } from "../infra/presets.ts";
+import { problemRow } from "../infra/problem-text.ts";
+import type { SizingInput } from "../infra/sizing.ts";
 import { databaseKeys, peerKeys, userKeys } from "../pgbouncer/entries.ts";
 import { defaultSettings, forcedSettings, withheldSettings } from "../pgbouncer/layers.ts";
 import { pgbouncerSettings, settingsSince } from "../pgbouncer/settings.ts";
@@ -27,6 +29,7 @@ export const tables: Readonly<Record<string, { readonly file: string; readonly r
   variables: { file: "docs/your-own-application.md", render: variablesTable },
   files: { file: "docs/your-own-application.md", render: filesTable },
   account: { file: "docs/sizing.md", render: accountExample },
+  refusal: { file: "docs/sizing.md", render: refusalExample },
   budget: { file: "docs/sizing.md", render: budgetTable },
   pgbouncer: { file: "docs/sizing.md", render: settingsTable },
   entries: { file: "docs/sizing.md", render: entriesTable },
@@ -188,9 +191,18 @@ function filesTable(): string {
 
 /** What `poolkit budget -s prod` prints. */
 function accountExample(): string {
-  const none = { overrides: {}, pgbouncer: {}, budget: {}, application: {} };
-  const { budget } = budgetOf({ presetName: "prod", databaseName: "poolkit", ...none });
-  return ["```text", budgetText("prod", "prod", budget), "```"].join("\n");
+  return ["```text", budgetText("prod", "prod", accountOf({})), "```"].join("\n");
+}
+
+/** What a preview says of an application's pool that does not fit. */
+function refusalExample(): string {
+  const rows = accountOf({ connectionLimit: 100 }).problems.map(problemRow);
+  return ["```text", ...rows, "```"].join("\n");
+}
+
+function accountOf(overrides: SizingInput["overrides"]): Budget {
+  const none = { pgbouncer: {}, budget: {}, application: {} };
+  return budgetOf({ presetName: "prod", databaseName: "poolkit", overrides, ...none }).budget;
 }
 
 function budgetTable(): string {
