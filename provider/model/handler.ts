@@ -17,8 +17,8 @@ export interface Handler {
   readonly secrets: readonly Path[];
   check(inputs: PlainMap): { inputs: PlainMap; problems: PropertyProblem[] };
   diff(state: PlainMap, formerInputs: PlainMap, inputs: PlainMap): Difference;
-  /** State that the operation would lead to, as far as it is known before. */
-  preview(inputs: PlainMap): { id: string; state: PlainMap };
+  /** State that the operation would lead to, as far as it is known before; `formerInputs` are those of an update. */
+  preview(inputs: PlainMap, formerInputs?: PlainMap): { id: string; state: PlainMap };
   create(inputs: PlainMap, context: Context): Promise<{ id: string; state: PlainMap }>;
   read(
     inputs: PlainMap,
@@ -36,8 +36,10 @@ export function handlerOf<I extends PlainMap, O extends PlainMap>(resource: Reso
     const problems = resource.inputs.problems(properties, [], "structure").map(problemText);
     throw new UserError(`its inputs do not fit this version of the plugin: ${problems.join("; ")}`);
   };
-  const planned = (properties: PlainMap): Partial<O> =>
-    hasUnknown(properties) ? {} : resource.plan(known(properties));
+  const planned = (properties: PlainMap, former?: PlainMap): Partial<O> =>
+    hasUnknown(properties)
+      ? {}
+      : resource.plan(known(properties), former && fits(resource.inputs, former) ? former : undefined);
 
   return {
     secrets: resource.inputs.secrets,
@@ -58,9 +60,9 @@ export function handlerOf<I extends PlainMap, O extends PlainMap>(resource: Reso
       const results = changesBetween(pick(state, planned(inputs)), planned(inputs));
       return { changes: results.map((change) => ({ ...change, replaces: false, isInput: false })) };
     },
-    preview(inputs) {
+    preview(inputs, formerInputs) {
       const id = hasUnknown(inputs) ? "" : resource.id(known(inputs));
-      return { id, state: { ...inputs, ...planned(inputs) } };
+      return { id, state: { ...inputs, ...planned(inputs, formerInputs) } };
     },
     async create(properties, context) {
       const inputs = known(properties);

@@ -39,8 +39,11 @@ export interface Resource<I extends PlainMap, O extends PlainMap> {
   readonly ignore: readonly (keyof I & string)[];
   /** Stable name of the thing in the world. */
   id(inputs: I): string;
-  /** What can be said before the operation runs; shown by a preview. Empty when nothing can. */
-  plan(inputs: I): Partial<O>;
+  /**
+   * What can be said before the operation runs; shown by a preview. Empty when nothing can. With `former` it is that of
+   * an update; without, only what depends on the inputs alone, because the last results are compared with it.
+   */
+  plan(inputs: I, former?: I): Partial<O>;
   create(inputs: I, context: Context): Promise<O>;
   /** What is really there: undefined when it is gone. `outputs` are the last known ones. */
   read(inputs: I, outputs: Partial<O>, context: Context): Promise<Reading<I, O> | undefined>;

@@ -81,7 +81,7 @@ export function operationMethods(plugin: Plugin) {
       async ({ request, handler, properties, context }) => {
         const inputs = properties.plain(0);
         const state = request.getPreview()
-          ? handler.preview(inputs).state
+          ? handler.preview(inputs, properties.plain(1)).state
           : await handler.update(inputs, properties.plain(1), context);
         return new pb.UpdateResponse().setProperties(properties.sealed(state));
       },

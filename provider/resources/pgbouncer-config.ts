@@ -65,7 +65,13 @@ export const pgbouncerConfig: Resource<Inputs, Outputs> = {
   replaceOn: ["volumeName", "containerName"],
   ignore: ["image", "console", "lowersClientsLater"],
   id: ({ volumeName }) => `${volumeName}/${iniFile}`,
-  plan: (wanted) => ({ sha256: filesDigest(filesOf(wanted)) }),
+  plan(wanted, former) {
+    const sha256 = filesDigest(filesOf(wanted));
+    // When it will be held is known only then; that it will not, now.
+    return former === undefined || heldIni(wanted, former) !== undefined
+      ? { sha256 }
+      : { sha256, clientsHeldAt: "" };
+  },
   create: (wanted, context) => write(wanted, undefined, context),
   update: (wanted, former, context) => write(wanted, former, context),
   delete: (last, context) => emptyFiles(last, [iniFile, userlistFile], context),
@@ -108,22 +114,31 @@ function consoleOf({ console }: Inputs): Connection {
 }
 
 async function write(wanted: Inputs, former: Inputs | undefined, context: Context): Promise<Outputs> {
-  const ini = iniOf(wanted);
-  const held =
-    former !== undefined && wanted.lowersClientsLater ? withFormerClientLimits(ini, iniOf(former)) : ini;
+  const held = heldIni(wanted, former);
+  const first = held ?? iniOf(wanted);
   const commands = former !== undefined && needsReconnect(wanted, former) ? ["RECONNECT"] : [];
   const consoles = former === undefined ? [consoleOf(wanted)] : [consoleOf(wanted), consoleOf(former)];
   const target = { containerName: wanted.containerName, consoles };
   const application = {
-    apply: () => applyIni(target, held, commands, context),
+    apply: () => applyIni(target, first, commands, context),
     restore: () => restoreIni(target, iniOf(former ?? wanted), context),
   };
-  await applyFiles(wanted, filesOf(wanted, held), application, context);
-  const files = filesOf(wanted, ini);
-  const isHeld = !isDeepStrictEqual(held, ini);
+  await applyFiles(wanted, filesOf(wanted, first), application, context);
+  const files = filesOf(wanted);
   // PgBouncer reads it at its next reload or start: the file is never behind what the stack says.
-  if (isHeld) await writeVolume(await context.docker(), wanted, files);
-  return { sha256: filesDigest(files), clientsHeldAt: isHeld ? new Date().toISOString() : "" };
+  if (held !== undefined) await writeVolume(await context.docker(), wanted, files);
+  return {
+    sha256: filesDigest(files),
+    clientsHeldAt: held === undefined ? "" : new Date().toISOString(),
+  };
+}
+
+/** What PgBouncer runs until its limits on clients are lowered; undefined when this change lowers none of them. */
+function heldIni(wanted: Inputs, former: Inputs | undefined): PgBouncerIni | undefined {
+  if (former === undefined || wanted.lowersClientsLater !== true) return undefined;
+  const ini = iniOf(wanted);
+  const held = withFormerClientLimits(ini, iniOf(former));
+  return isDeepStrictEqual(held, ini) ? undefined : held;
 }
 
 /** Whether server connections made under the former settings would keep something that changes. */
