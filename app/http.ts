@@ -5,6 +5,9 @@ import type { Config } from "./lib/config.ts";
 import type { Health } from "./lib/health.ts";
 import { sendError, sendNotFound, UNAUTHORIZED } from "./lib/http-errors.ts";
 import { withCaller } from "./lib/work-context.ts";
+import type { LogSampler } from "./log/log-sampler.ts";
+import { loggerOptions } from "./log/logger.ts";
+import { RequestLog } from "./log/request-log.ts";
 import type { MetricsSources } from "./metrics/metrics.ts";
 import { measureRequests } from "./metrics/process-metrics.ts";
 import { registerDashboard } from "./routes/dashboard.ts";
@@ -26,6 +29,8 @@ export interface HttpOptions {
   readonly isStopping: () => boolean;
   readonly health: Health;
   readonly metrics: MetricsSources;
+  /** Decides which log lines are written under load. */
+  readonly logSampler: LogSampler;
 }
 
 /** Bounds for slow and greedy callers (Node's own defaults are minutes and no limit at all). */
@@ -45,9 +50,11 @@ export function buildServer({
   isStopping,
   health,
   metrics,
+  logSampler,
 }: HttpOptions): FastifyInstance {
   const server = Fastify({
-    logger: loggerOptions(config),
+    logger: loggerOptions(config, logSampler),
+    logController: new RequestLog(logSampler),
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS },
@@ -56,6 +63,7 @@ export function buildServer({
     // What is refused before any route is found (a broken address) looks like every other refusal.
     frameworkErrors: sendError,
   });
+  logSampler.onLeftOut = (lines) => server.log.info({ lines }, "log lines left out");
   server.server.maxConnections = MAX_SOCKETS;
   server.setErrorHandler(sendError);
   server.setNotFoundHandler(sendNotFound);
@@ -63,7 +71,7 @@ export function buildServer({
   server.addHook("onRequest", async (request) => limitBodyTime(request));
   // After the body was read: before, the reading would continue outside of this context.
   server.addHook("preHandler", (request, _reply, done) => {
-    withCaller(`${request.method} ${request.routeOptions.url ?? "unknown route"}`, done);
+    withCaller(`${request.method} ${request.routeOptions.url ?? "unknown route"}`, done, request.id);
   });
   server.addHook("onSend", async (request, reply) => {
     // Answered before its body was read (no token, say): nobody reads the rest, so the connection ends with the answer.
@@ -115,19 +123,4 @@ function limitBodyTime({ raw, routeOptions }: FastifyRequest): void {
     if (!raw.complete) raw.destroy();
   }, BODY_TIMEOUT_MS);
   raw.once("close", () => clearTimeout(timer));
-}
-
-/** JSON lines on stdout. A request is logged by method and path only: a query string may hold what people type. */
-function loggerOptions({ logLevel, stack, preset }: Config) {
-  return {
-    level: logLevel,
-    base: { stack, preset },
-    redact: {
-      paths: ["req.headers.authorization", "*.password", "*.connectionString"],
-      censor: "[redacted]",
-    },
-    serializers: {
-      req: ({ method, url }: { method: string; url: string }) => ({ method, path: url.split("?")[0] ?? "" }),
-    },
-  };
 }

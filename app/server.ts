@@ -8,6 +8,10 @@ import { LiveConfig } from "./lib/live-config.ts";
 import { databasePool, prisma } from "./lib/prisma.ts";
 import { RequestsUnderWay } from "./lib/requests-under-way.ts";
 import { installStop } from "./lib/stop.ts";
+import { healthLog } from "./log/health-log.ts";
+import { LogSampler } from "./log/log-sampler.ts";
+import { logPoolSize } from "./log/pool-size-log.ts";
+import { workLog } from "./log/work-log.ts";
 import { processRegistry } from "./metrics/process-metrics.ts";
 import { importProcessor } from "./processing/import-processor.ts";
 import { schedulers } from "./processing/schedulers.ts";
@@ -30,7 +34,8 @@ const sources = {
   pool: () => databasePool.state(),
   requests: () => requests.counts(),
 };
-const health = new Health(sources);
+const logSampler = new LogSampler();
+const health = new Health({ ...sources, onBody: (body) => tellHealth(body) });
 const server = buildServer({
   config: initial,
   healthToken: () => live.current.healthToken,
@@ -43,11 +48,15 @@ const server = buildServer({
     operations: () => databasePool.operationTimes(),
     work: () => workCounts,
     importsRunning: () => importProcessor.running,
+    logLinesLeftOut: () => logSampler.leftOut,
     registry: processRegistry(),
   },
+  logSampler,
 });
+const log = workLog(server.log);
+const tellHealth = healthLog(log);
 const requests = new RequestsUnderWay(server.server);
-const live = new LiveConfig(initial, { pool: databasePool, log: server.log });
+const live = new LiveConfig(initial, { pool: databasePool, log });
 const reload = async () => {
   if (!stopping) await live.reload();
 };
@@ -66,10 +75,11 @@ installStop(
   requests,
 );
 
-databasePool.logTo(server.log);
+databasePool.logTo(log);
 for (const warning of initial.warnings) server.log.warn(warning);
 server.log.info({ revision: initial.revision, values: initial.effective }, "configuration in force");
 await databasePool.use(initial.database);
+logPoolSize(() => databasePool.state(), log);
 watchConfig(configFiles(processEnvironment()), reload);
 // Opens no connection (the database may be away), but loads the query compiler, so that no request pays for it.
 await prisma.$connect();
@@ -79,4 +89,4 @@ await server.listen({ host: initial.host, port: initial.port }).catch((error: Er
   );
   process.exit(1);
 });
-if (!stopping) schedulers.start(initial.processing, server.log);
+if (!stopping) schedulers.start(initial.processing, log);

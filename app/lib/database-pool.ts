@@ -3,7 +3,7 @@ import type { SqlDriverAdapter } from "@prisma/driver-adapter-utils";
 import type pg from "pg";
 import type { DatabaseSettings } from "./config.ts";
 import {
-  type LeakListener,
+  type CheckoutListener,
   MeasuredPool,
   type PoolMeasurements,
   type PoolMeasures,
@@ -33,7 +33,7 @@ export interface PoolObserver {
   /** A connection broke while it lay idle; the pool has already dropped it. */
   readonly onIdleError: (error: Error) => void;
   /** Enhanced mode only. */
-  readonly onLeak: LeakListener;
+  readonly checkouts: CheckoutListener;
   /** Counted up in enhanced mode only. */
   readonly measures: PoolMeasures;
 }
@@ -85,7 +85,7 @@ async function openEnhanced(settings: DatabaseSettings, observer: PoolObserver):
     {
       measures: observer.measures,
       leakThresholdSeconds: settings.leakThresholdSeconds,
-      onLeak: observer.onLeak,
+      listener: observer.checkouts,
     },
   );
   // Without a listener a broken idle connection ends the process.

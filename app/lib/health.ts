@@ -27,6 +27,8 @@ export interface HealthSources {
   pool(): PoolState;
   /** HTTP requests of this process. */
   requests(): RequestCounts;
+  /** Hears every body before it is given out. @default nobody does */
+  onBody?(body: HealthBody): void;
 }
 
 /** Requests begun and not finished, and all that were ever begun. */
@@ -79,7 +81,7 @@ export class Health {
     const config = this.#sources.config();
     const pool = this.#sources.pool();
     const configurationError = this.#sources.configurationError();
-    return healthBody(
+    const body = healthBody(
       {
         path,
         ...components,
@@ -108,6 +110,8 @@ export class Health {
         now: new Date().toISOString(),
       },
     );
+    this.#sources.onBody?.(body);
+    return body;
   }
 }
 

@@ -82,7 +82,8 @@ function isClientError(error: unknown): error is Error & { statusCode: number } 
 /** Fastify's error handler. */
 export function sendError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { status, body } = errorAnswer(error);
-  if (status >= 500) request.log.error({ err: error }, "request failed");
+  // With the request: its first line may have been left out of a sampled log.
+  if (status >= 500) request.log.error({ req: request, err: error }, "request failed");
   if (status === 503) reply.header("retry-after", "1");
   return reply.code(status).send(body);
 }

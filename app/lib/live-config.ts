@@ -9,10 +9,12 @@ export interface ExchangeablePool {
   use(settings: DatabaseSettings): Promise<void>;
 }
 
+type ReloadLog = Pick<PoolLog, "info" | "warn">;
+
 /** Everything a reload touches; the defaults are the real ones, tests hand in others. */
 export interface LiveConfigOptions {
   readonly pool: ExchangeablePool;
-  readonly log: PoolLog;
+  readonly log: ReloadLog;
   readonly load?: () => ConfigResult;
   /** True when `settings` lead to a database that accepts the login. */
   readonly canLogIn?: (settings: DatabaseSettings) => Promise<boolean>;
@@ -27,7 +29,7 @@ export class LiveConfig {
   #lastError: string | null = null;
   #reloading: Promise<void> = Promise.resolve();
   readonly #pool: ExchangeablePool;
-  readonly #log: PoolLog;
+  readonly #log: ReloadLog;
   readonly #load: () => ConfigResult;
   readonly #canLogIn: (settings: DatabaseSettings) => Promise<boolean>;
 

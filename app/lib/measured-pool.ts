@@ -48,11 +48,23 @@ export interface PoolMeasurements {
   readonly useSeconds: HistogramSnapshot;
 }
 
-/** A connection that was kept for longer than the threshold; told once for each checkout. */
-export type LeakListener = (leak: { readonly caller: string; readonly heldSeconds: number }) => void;
+/** Whose work a connection is for. */
+export interface Holder {
+  readonly caller: string;
+  /** The id of the HTTP request, under its name in log lines; absent for jobs. */
+  readonly reqId?: string;
+}
+
+/** Hears what happens to connections, at the moment it happens: should be quick. */
+export interface CheckoutListener {
+  onAcquire(checkout: Holder & { readonly waitMs: number }): void;
+  onRelease(checkout: Holder & { readonly heldMs: number }): void;
+  /** A connection was kept for longer than the threshold; told once for each checkout. */
+  onLeak(leak: Holder & { readonly heldSeconds: number }): void;
+}
 
 interface Checkout {
-  readonly caller: string;
+  readonly holder: Holder;
   /** performance.now() when the connection was handed out. */
   readonly since: number;
   isReported: boolean;
@@ -64,7 +76,7 @@ type ConnectCallback = Parameters<pg.Pool["connect"]>[0];
 export class MeasuredPool extends pg.Pool {
   readonly #measures: PoolMeasures;
   readonly #leakThresholdMs: number;
-  readonly #onLeak: LeakListener;
+  readonly #listener: CheckoutListener;
   /** In the order of their age: the oldest first. */
   readonly #checkouts = new Map<pg.PoolClient, Checkout>();
   readonly #sweep: NodeJS.Timeout;
@@ -74,13 +86,13 @@ export class MeasuredPool extends pg.Pool {
     options: {
       readonly measures: PoolMeasures;
       readonly leakThresholdSeconds: number;
-      readonly onLeak: LeakListener;
+      readonly listener: CheckoutListener;
     },
   ) {
     super(config);
     this.#measures = options.measures;
     this.#leakThresholdMs = options.leakThresholdSeconds * 1000;
-    this.#onLeak = options.onLeak;
+    this.#listener = options.listener;
     this.on("connect", () => {
       this.#measures.connects += 1;
     });
@@ -95,11 +107,11 @@ export class MeasuredPool extends pg.Pool {
   override connect(callback: ConnectCallback): void;
   override connect(callback?: ConnectCallback): Promise<pg.PoolClient> | undefined {
     // Here and not in the "acquire" event: that runs in the context of whoever released the connection.
-    const caller = currentWork()?.caller ?? UNKNOWN_CALLER;
+    const holder = currentHolder();
     const askedAt = performance.now();
     if (callback === undefined) {
       return super.connect().then(
-        (client) => this.#handOut(client, caller, askedAt),
+        (client) => this.#handOut(client, holder, askedAt),
         (error: unknown) => {
           this.#observeWait(askedAt);
           throw error;
@@ -108,7 +120,7 @@ export class MeasuredPool extends pg.Pool {
     }
     super.connect((error, client, done) => {
       if (client === undefined) this.#observeWait(askedAt);
-      else this.#handOut(client, caller, askedAt);
+      else this.#handOut(client, holder, askedAt);
       callback(error, client, done);
     });
     return undefined;
@@ -136,9 +148,10 @@ export class MeasuredPool extends pg.Pool {
     };
   }
 
-  #handOut(client: pg.PoolClient, caller: string, askedAt: number): pg.PoolClient {
+  #handOut(client: pg.PoolClient, holder: Holder, askedAt: number): pg.PoolClient {
     const since = this.#observeWait(askedAt);
-    this.#checkouts.set(client, { caller, since, isReported: false });
+    this.#checkouts.set(client, { holder, since, isReported: false });
+    this.#listener.onAcquire({ ...holder, waitMs: since - askedAt });
     return client;
   }
 
@@ -146,7 +159,9 @@ export class MeasuredPool extends pg.Pool {
     const checkout = this.#checkouts.get(client);
     if (checkout === undefined) return;
     this.#checkouts.delete(client);
-    this.#measures.use.observe((performance.now() - checkout.since) / 1000);
+    const heldMs = performance.now() - checkout.since;
+    this.#measures.use.observe(heldMs / 1000);
+    this.#listener.onRelease({ ...checkout.holder, heldMs });
   }
 
   #observeWait(askedAt: number): number {
@@ -169,7 +184,7 @@ export class MeasuredPool extends pg.Pool {
     return {
       count: old.length,
       oldestSeconds: oldest === undefined ? null : heldSeconds(oldest),
-      oldestCaller: oldest?.caller ?? null,
+      oldestCaller: oldest?.holder.caller ?? null,
     };
   }
 
@@ -178,9 +193,14 @@ export class MeasuredPool extends pg.Pool {
       if (checkout.isReported) continue;
       checkout.isReported = true;
       this.#measures.leaks += 1;
-      this.#onLeak({ caller: checkout.caller, heldSeconds: heldSeconds(checkout) });
+      this.#listener.onLeak({ ...checkout.holder, heldSeconds: heldSeconds(checkout) });
     }
   }
+}
+
+function currentHolder(): Holder {
+  const { caller = UNKNOWN_CALLER, requestId } = currentWork() ?? {};
+  return requestId === undefined ? { caller } : { caller, reqId: requestId };
 }
 
 /** To a tenth of a second. */

@@ -57,12 +57,13 @@ export interface LayerCounters {
 
 /** Where the layer tells what happened; app/server.ts passes the application's logger. */
 export interface PoolLog {
+  debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
 }
 
 const NOTHING = () => {};
-const SILENT: PoolLog = { info: () => {}, warn: () => {} };
+const SILENT: PoolLog = { debug: NOTHING, info: NOTHING, warn: NOTHING };
 
 /**
  * The adapter that the one PrismaClient of the process talks to, for its whole life. Behind it lies the pool of the
@@ -111,8 +112,12 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
         this.#counters.idleErrors += 1;
         this.#log.warn({ reason: error.message }, "an idle database connection broke and was dropped");
       },
-      onLeak: (leak) =>
-        this.#log.warn(leak, "a database connection is kept longer than DATABASE_LEAK_THRESHOLD"),
+      checkouts: {
+        onAcquire: (checkout) => this.#log.debug(checkout, "database connection acquired"),
+        onRelease: (checkout) => this.#log.debug(checkout, "database connection released"),
+        onLeak: (leak) =>
+          this.#log.warn(leak, "a database connection is kept longer than DATABASE_LEAK_THRESHOLD"),
+      },
     });
     const former = this.#lease;
     this.#settings = settings;

@@ -5,6 +5,8 @@ import { RetryClock } from "./retry-clock.ts";
 export interface WorkContext {
   /** Who asked, for logs: a route, a job. */
   readonly caller: string;
+  /** Of the HTTP request that it is done for; undefined for jobs. */
+  readonly requestId?: string | undefined;
   /** True where a write may be done twice without harm. */
   readonly isIdempotent: boolean;
   /** Shared by everything inside one withCaller. */
@@ -24,11 +26,14 @@ export function currentWork(): WorkContext | undefined {
 /**
  * Names one piece of work, for example one request or one job: `withCaller("importProcessor", () => …)`. A connection
  * that is kept too long is logged under this name, and all repeated statements inside share one
- * DATABASE_RETRY_BUDGET. Give every job its own, not a whole loop of them.
+ * DATABASE_RETRY_BUDGET. Give every job its own, not a whole loop of them. `requestId` stands in the log lines of the
+ * work. @default that of the work around it
  */
-export function withCaller<Result>(caller: string, work: () => Result): Result {
-  const isIdempotent = currentWork()?.isIdempotent ?? false;
-  return contexts.run({ caller, isIdempotent, clock: new RetryClock() }, work);
+export function withCaller<Result>(caller: string, work: () => Result, requestId?: string): Result {
+  const around = currentWork();
+  const isIdempotent = around?.isIdempotent ?? false;
+  const id = requestId ?? around?.requestId;
+  return contexts.run({ caller, requestId: id, isIdempotent, clock: new RetryClock() }, work);
 }
 
 /**
@@ -38,6 +43,6 @@ export function withCaller<Result>(caller: string, work: () => Result): Result {
  * when it is awaited.
  */
 export function idempotent<Result>(work: () => Promise<Result>): Promise<Result> {
-  const { caller, clock } = currentWork() ?? { caller: UNKNOWN_CALLER, clock: new RetryClock() };
-  return contexts.run({ caller, clock, isIdempotent: true }, async () => await work());
+  const around = currentWork() ?? { caller: UNKNOWN_CALLER, clock: new RetryClock() };
+  return contexts.run({ ...around, isIdempotent: true }, async () => await work());
 }

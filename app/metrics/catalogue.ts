@@ -112,6 +112,7 @@ export const METRICS = {
     labels: ["http_request_method", "http_route", "http_response_status_code"],
   }),
   http_server_active_requests: gauge("HTTP requests that are not answered to their end."),
+  poolkit_log_lines_left_out_total: counter("Log lines that were not written because there were too many."),
   poolkit_config_last_reload_successful: gauge(
     "0 after a configuration was refused and the former one stayed.",
   ),

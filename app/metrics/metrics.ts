@@ -18,6 +18,7 @@ export interface MetricsSources {
   requests(): RequestCounts;
   work(): WorkCounts;
   importsRunning(): number;
+  logLinesLeftOut(): number;
   /** The process's own metrics and those of HTTP. */
   readonly registry: Registry;
 }
@@ -31,6 +32,7 @@ export async function collectMetrics(sources: MetricsSources): Promise<Family[]>
     ...databaseMetrics(pool, sources.operations()),
     ...workMetrics(sources.work(), sources.importsRunning()),
     single("http_server_active_requests", sources.requests().underWay),
+    single("poolkit_log_lines_left_out_total", sources.logLinesLeftOut()),
     single("poolkit_config_last_reload_successful", sources.configurationError() === null ? 1 : 0),
     single("poolkit_app_info", 1, { version, release_id, stack, preset, mode: pool.mode }),
     ...(await sources.registry.getMetricsAsJSON()),

@@ -3,6 +3,7 @@ import { buildServer } from "../../app/http.ts";
 import { loadConfig } from "../../app/lib/config.ts";
 import { Health } from "../../app/lib/health.ts";
 import { databasePool } from "../../app/lib/prisma.ts";
+import { LogSampler } from "../../app/log/log-sampler.ts";
 import { processRegistry } from "../../app/metrics/process-metrics.ts";
 import { workCounts } from "../../app/processing/work-counts.ts";
 
@@ -59,8 +60,10 @@ const server = buildServer({
     operations: () => databasePool.operationTimes(),
     work: () => workCounts,
     importsRunning: () => 0,
+    logLinesLeftOut: () => 0,
     registry: processRegistry(),
   },
+  logSampler: new LogSampler(),
 });
 const authorized = { authorization: `Bearer ${TOKENS.api}` };
 const watching = { authorization: `Bearer ${TOKENS.health}` };

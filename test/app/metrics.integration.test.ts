@@ -114,6 +114,10 @@ describe.skipIf(!(await engineAvailable()))("metrics over PgBouncer and Postgres
       );
       expect(uses).toBe(checkouts);
       if (mode === "enhanced") expect(checkouts).toBeGreaterThanOrEqual(result.succeeded);
+      const [used, idle] = ["used", "idle"].map((state) =>
+        valueIn(text, "db_client_connection_count", { state }),
+      );
+      expect([used, idle]).toEqual(mode === "enhanced" ? [0, LIMIT] : [undefined, undefined]);
       const opened = valueIn(text, "poolkit_pool_connections_opened_total");
       expect(opened).toBe(mode === "enhanced" ? LIMIT : undefined);
 

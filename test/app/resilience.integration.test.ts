@@ -15,7 +15,7 @@ describe.skipIf(!(await engineAvailable()))("what the layer does about failures"
   beforeAll(async () => {
     database = await startAppDatabase();
     const log = (fields: object, message: string) => void logged.push({ fields, message });
-    databasePool.logTo({ info: log, warn: log });
+    databasePool.logTo({ debug: () => {}, info: log, warn: log });
   });
   afterAll(async () => {
     await databasePool.close(5000);

@@ -1,0 +1,26 @@
+const CENSOR = "[redacted]";
+
+/** A string or an array of strings in JSON. */
+const JSON_TEXT = '"(?:[^"\\\\]|\\\\.)*"';
+const SECRET_KEY =
+  "authorization|proxy-authorization|cookie|set-cookie|connectionString|[\\w-]*(?:password|secret|token)";
+
+/** What a secret looks like in a line, and what stands there instead. */
+const PATTERNS: readonly (readonly [RegExp, string])[] = [
+  // The value of a key whose name says it, at any depth.
+  [new RegExp(`("(?:${SECRET_KEY})":)(?:${JSON_TEXT}|\\[(?:${JSON_TEXT},?)*\\])`, "gi"), `$1"${CENSOR}"`],
+  // user:password@ of a URL. To the last @ of the word: a password that was not percent-encoded may hold one.
+  [/(:\/\/[^\s:@/"]*):[^\s"]*@/g, `$1:${CENSOR}@`],
+  // A header's value that got into a message.
+  [/\b(bearer|basic) +[\w.~+/=-]{8,}/gi, `$1 ${CENSOR}`],
+  // A parameter of an address.
+  [/([?&](?:[\w-]*(?:password|secret|token)|api[_-]?key)=)[^&\s"#]+/gi, `$1${CENSOR}`],
+];
+
+/**
+ * A log line without what looks like a secret, whoever wrote it: messages and stacks of other people's errors hold
+ * URLs and headers, so looking at the finished line is the only way not to miss one.
+ */
+export function scrubbed(line: string): string {
+  return PATTERNS.reduce((text, [pattern, replacement]) => text.replace(pattern, replacement), line);
+}

@@ -1,0 +1,17 @@
+import type { FastifyBaseLogger } from "fastify";
+import type { PoolLog } from "../lib/pool-exchange.ts";
+import { currentWork } from "../lib/work-context.ts";
+
+/** The logger of code that does not know whose work it does: its lines carry the id of the request they belong to. */
+export function workLog(log: FastifyBaseLogger): PoolLog {
+  return {
+    debug: (fields, message) => log.debug(ofRequest(fields), message),
+    info: (fields, message) => log.info(ofRequest(fields), message),
+    warn: (fields, message) => log.warn(ofRequest(fields), message),
+  };
+}
+
+function ofRequest(fields: object): object {
+  const reqId = currentWork()?.requestId;
+  return reqId === undefined ? fields : { reqId, ...fields };
+}

@@ -1,0 +1,71 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { type AppDatabase, startAppDatabase } from "../../support/app-database.ts";
+import { AppProcess } from "../../support/app-process.ts";
+import { eventually } from "../../support/load.ts";
+import { engineAvailable } from "../../support/postgres18.ts";
+
+type Line = Readonly<Record<string, unknown>>;
+
+describe.skipIf(!(await engineAvailable()))("the log of the running application", () => {
+  let database: AppDatabase;
+  let app: AppProcess;
+
+  beforeAll(async () => {
+    database = await startAppDatabase();
+  });
+  afterEach(() => app?.stop());
+  afterAll(() => database?.stop());
+
+  const start = async (LOG_LEVEL: string) => {
+    app = await AppProcess.start(
+      {
+        // A request that finds no database fails soon.
+        settings: { USE_ENHANCED_POOLING: "true", DATABASE_POOL_TIMEOUT: "3", DATABASE_RETRY_BUDGET: "0" },
+        databaseUrl: database.urls.database,
+      },
+      { LOG_LEVEL },
+    );
+  };
+  const lines = () => app.lines.map((line): Line => JSON.parse(line));
+  const withMessage = (message: string) => lines().filter(({ msg }) => msg === message);
+  const told = (message: string) =>
+    eventually(async () => withMessage(message).length > 0, { what: `a line "${message}"` });
+
+  it("names the request on each of its lines, from the socket to the pool", async () => {
+    await start("debug");
+    expect((await app.get("/api/sessions/00000000-0000-7000-8000-000000000000")).status).toBe(404);
+    await told("request completed");
+    const caller = "GET /api/sessions/:id";
+    const ofRequest = lines().filter(({ reqId, caller: by }) => reqId !== undefined || by === caller);
+    const [{ reqId } = { reqId: undefined }] = ofRequest;
+    expect(ofRequest).toEqual([
+      expect.objectContaining({ reqId, level: 30, msg: "incoming request" }),
+      expect.objectContaining({ reqId, level: 20, msg: "database connection acquired", caller }),
+      expect.objectContaining({ reqId, level: 20, msg: "database connection released", caller }),
+      expect.objectContaining({ reqId, level: 30, msg: "request completed" }),
+    ]);
+    await told("database pool changed its size");
+    expect(withMessage("database pool changed its size")[0]).toMatchObject({ level: 30, from: 0, limit: 10 });
+  });
+
+  it("tells health when it changes, a failure with its cause, and no secret", async () => {
+    await start("info");
+    await Promise.all([app.health(), app.health()]);
+    await app.health();
+    await database.pgbouncer.console("KILL poolkit");
+    await eventually(async () => (await app.health()).status === "fail", { what: "health that fails" });
+    expect((await app.get("/api/sessions")).status).toBe(503);
+    await database.pgbouncer.console("RESUME poolkit");
+    await eventually(async () => (await app.health()).status === "pass", { what: "health that passes" });
+    await told("request failed");
+    const verdicts = withMessage("health of the database").map(({ level, status }) => `${level} ${status}`);
+    expect(verdicts[0]).toBe("30 pass");
+    expect(verdicts.at(-1)).toBe("30 pass");
+    // Each is another one than the one before.
+    const causes = withMessage("health of the database").map(({ status, cause }) => `${status} ${cause}`);
+    expect(causes.filter((cause, index) => cause === causes[index - 1])).toEqual([]);
+    expect(withMessage("request failed")[0]).toMatchObject({ level: 50, req: { path: "/api/sessions" } });
+    expect(withMessage("database connection acquired")).toEqual([]);
+    expect(app.lines.join("\n")).not.toContain("canary");
+  });
+});
