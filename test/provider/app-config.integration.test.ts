@@ -61,7 +61,14 @@ class FakeApp {
       settings.DATABASE_CONNECTION_LIMIT === "0" ? "DATABASE_CONNECTION_LIMIT: found 0" : null;
     if (this.#lastError !== null) return;
     const hash = createHash("sha256");
-    const secrets = ["database-url", "monitor-url", "console-url", "health-token", "api-token"];
+    const secrets = [
+      "database-url",
+      "monitor-url",
+      "console-url",
+      "health-token",
+      "api-token",
+      "metrics-token",
+    ];
     for (const name of ["settings.json", ...secrets]) {
       hash.update(files[name]?.content ?? "").update("\0");
     }
