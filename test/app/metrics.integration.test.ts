@@ -33,15 +33,13 @@ describe.skipIf(!(await engineAvailable()))("metrics over PgBouncer and Postgres
   });
   afterAll(() => database?.stop());
 
-  const start = async (enhanced: string) => {
-    app = await AppProcess.start({
-      settings: {
-        DATABASE_CONNECTION_LIMIT: String(LIMIT),
-        DATABASE_POOL_TIMEOUT: "30",
-        USE_ENHANCED_POOLING: enhanced,
-      },
-      databaseUrl: database.urls.database,
-    });
+  const start = async (enhanced: string, environment: Record<string, string> = {}) => {
+    const settings = {
+      DATABASE_CONNECTION_LIMIT: String(LIMIT),
+      DATABASE_POOL_TIMEOUT: "30",
+      USE_ENHANCED_POOLING: enhanced,
+    };
+    app = await AppProcess.start({ settings, databaseUrl: database.urls.database }, environment);
   };
   const scrape = async () => {
     const answer = await app.get("/metrics");
@@ -130,6 +128,27 @@ describe.skipIf(!(await engineAvailable()))("metrics over PgBouncer and Postgres
       const own = familiesOf(text).filter((name) => /^(db|poolkit|http)_/.test(name));
       expect(own.sort()).toEqual(known.map(([name]) => name).sort());
     });
+  });
+
+  it("count what was imported and processed", async () => {
+    await start("true", { PROCESSING_CONCURRENCY: "1" });
+    const transcript = "[2026-11-01T09:00:00Z] User: hello";
+    const rows = ["m-1", "m-2"].map((id) => `${id},2026-11-01T09:00:00Z,${transcript}`);
+    const file = ["external_id,started_at,transcript", ...rows, "m-3,yesterday,"].join("\n");
+    expect((await app.importFile("Metrics", file)).status).toBe(201);
+    await eventually(
+      async () => {
+        const done = { stage: "SUMMARY", outcome: "completed" };
+        return (valueIn(await scrape(), "poolkit_processing_stages_total", done) ?? 0) >= rows.length;
+      },
+      { what: "both sessions at the end of their last stage" },
+    );
+    const text = await scrape();
+    expect(valueIn(text, "poolkit_imports_total", { outcome: "completed" })).toBe(1);
+    expect(valueIn(text, "poolkit_import_rows_total", { result: "accepted" })).toBe(rows.length);
+    expect(valueIn(text, "poolkit_import_rows_total", { result: "rejected" })).toBe(1);
+    // Four stages one after the other are four batches at least.
+    expect(valueIn(text, "poolkit_processing_batch_duration_seconds_count")).toBeGreaterThanOrEqual(4);
   });
 
   it("keep their series when addresses, methods and tokens are made up", async () => {
