@@ -69,6 +69,8 @@ export const FAILURES = {
   conflict: meaning("answered", "never"),
   missing_reference: meaning("answered", "never"),
   not_found: meaning("answered", "never"),
+  /** Postgres could not write: its disk, or the quota of it, is full. */
+  disk_full: meaning("answered", "never"),
   missing_table: meaning("answered", "never"),
   forbidden: meaning("answered", "never"),
   /** Everything else: an error of the statement, or none of the database at all. */
@@ -90,6 +92,7 @@ const BY_SQLSTATE: Readonly<Record<string, FailureKind>> = {
   "40P01": "write_conflict",
   "42501": "forbidden",
   "42P01": "missing_table",
+  "53100": "disk_full",
   "53300": "connections_exhausted",
   "55P03": "timeout",
   "57014": "timeout",

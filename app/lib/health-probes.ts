@@ -1,10 +1,8 @@
 import type pg from "pg";
 import type { RoleLimits } from "./health-limits.ts";
 import { ACTIVITY_SQL, type Activity, type ActivityRow, activityOf } from "./probe-activity.ts";
-import { PROBE_APPLICATION_NAME, type ProbeResult, probe, timed } from "./probe-connection.ts";
-
-/** Every probe ends within this time, so that the endpoint can promise an answer within 2 s on a busy machine too. */
-const PROBE_DEADLINE_MS = 1200;
+import { type Look, PROBE_APPLICATION_NAME, type ProbeResult, timed } from "./probe-connection.ts";
+import { probeFailureOf } from "./probe-errors.ts";
 
 /** What the way of the application (through PgBouncer, as its role) shows. */
 export interface PathReport {
@@ -39,7 +37,6 @@ export interface PgBouncerPool {
 
 /** What PgBouncer's console says. */
 export interface PgBouncerReport {
-  readonly latencyMs: number;
   readonly version: string;
   readonly poolMode: string;
   readonly maxClientConn: number;
@@ -72,15 +69,15 @@ const LIMITS_SQL = `SELECT ${["statement_timeout", "lock_timeout", "idle_in_tran
   .join(", ")}`;
 
 /** Walks the way of the application's own queries and reads which migrations are applied. */
-export function probePath(connectionString: string, schema: string): Promise<ProbeResult<PathReport>> {
-  return probe(connectionString, PROBE_DEADLINE_MS, async (client) => {
+export function lookAtPath(schema: string): Look<PathReport> {
+  const applied =
+    `SELECT migration_name FROM "${schema}"._prisma_migrations ` +
+    "WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL ORDER BY 1";
+  return async (client) => {
     let limits: Row | undefined;
     const latencyMs = await timed(async () => {
       [limits] = await rows(client, LIMITS_SQL);
     });
-    const applied =
-      `SELECT migration_name FROM "${schema}"._prisma_migrations ` +
-      "WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL ORDER BY 1";
     const migrations = await rows(client, applied).catch((error: unknown) => noMigrations(error));
     return {
       latencyMs,
@@ -91,7 +88,7 @@ export function probePath(connectionString: string, schema: string): Promise<Pro
       },
       migrations: migrations?.map((row) => text(row, "migration_name")) ?? null,
     };
-  });
+  };
 }
 
 /** No table means that nothing was ever applied; a table that may not be read says nothing. Other errors are real. */
@@ -103,23 +100,23 @@ function noMigrations(error: unknown): Row[] | null {
 }
 
 /** Asks Postgres directly, as the monitoring role. */
-export function probePostgres(connectionString: string): Promise<ProbeResult<PostgresReport>> {
-  return probe(connectionString, PROBE_DEADLINE_MS, async (client) => {
-    const latencyMs = await timed(() => client.query("SELECT 1"));
-    const activity = activityOf((await client.query<ActivityRow>(ACTIVITY_SQL)).rows, PROBE_APPLICATION_NAME);
-    const [server] = await rows(
+export async function lookAtPostgres(client: pg.Client): Promise<PostgresReport> {
+  let server: Row | undefined;
+  const latencyMs = await timed(async () => {
+    [server] = await rows(
       client,
       "SELECT current_setting('server_version') AS version, current_setting('max_connections')::int AS max",
     );
-    return {
-      latencyMs,
-      version: text(server, "version").split(" ")[0] ?? "",
-      maxConnections: count(server, "max"),
-      // The query leaves its own connection out.
-      usedConnections: Object.values(activity.byState).reduce((sum, connections) => sum + connections, 1),
-      activity,
-    };
   });
+  const activity = activityOf((await client.query<ActivityRow>(ACTIVITY_SQL)).rows, PROBE_APPLICATION_NAME);
+  return {
+    latencyMs,
+    version: text(server, "version").split(" ")[0] ?? "",
+    maxConnections: count(server, "max"),
+    // The query leaves its own connection out.
+    usedConnections: Object.values(activity.byState).reduce((sum, connections) => sum + connections, 1),
+    activity,
+  };
 }
 
 /** Rows of generate_series that take about a megabyte in a temporary file. */
@@ -128,40 +125,43 @@ const SPILLED_ROWS = 60_000;
 /**
  * Looks whether Postgres can still write, without touching anybody's tables: a set that does not fit into work_mem goes
  * to a temporary file in the data directory, and its end removes it. No table, no WAL, no right is needed for that.
+ * Both statements are one message and therefore one transaction: whatever happens, the session is as it was. A full disk
+ * is an answer; every other error is one of the connection and rejects.
  */
-export function probeDisk(connectionString: string): Promise<ProbeResult<{ readonly writable: true }>> {
-  return probe(connectionString, PROBE_DEADLINE_MS, async (client) => {
-    await client.query("BEGIN READ ONLY; SET LOCAL work_mem = '64kB'");
-    await client.query(`SELECT count(*) FROM generate_series(1, ${SPILLED_ROWS})`);
-    await client.query("COMMIT");
-    return { writable: true };
-  });
+export async function lookAtDisk(client: pg.Client): Promise<ProbeResult<unknown>> {
+  const spill = `SET LOCAL work_mem = '64kB'; SELECT count(*) FROM generate_series(1, ${SPILLED_ROWS})`;
+  const isFull = await client.query(spill).then(
+    () => false,
+    (error: unknown) => {
+      if (probeFailureOf(error) !== "disk_full") throw error;
+      return true;
+    },
+  );
+  const time = new Date().toISOString();
+  return isFull ? { ok: false, failure: "disk_full", time } : { ok: true, report: {}, time };
 }
 
-/** Asks PgBouncer's console. It speaks the simple protocol only: one command a query, never with values. */
-export function probePgBouncer(connectionString: string): Promise<ProbeResult<PgBouncerReport>> {
-  return probe(connectionString, PROBE_DEADLINE_MS, async (client) => {
-    let version = "";
-    const latencyMs = await timed(async () => {
-      version = text((await rows(client, "SHOW VERSION"))[0], "version");
-    });
-    const config = new Map(
-      (await rows(client, "SHOW CONFIG")).map((row) => [text(row, "key"), text(row, "value")]),
-    );
-    const databases = new Map((await rows(client, "SHOW DATABASES")).map((row) => [text(row, "name"), row]));
-    const pools = (await rows(client, "SHOW POOLS"))
-      .filter((row) => row.database !== "pgbouncer")
-      .map((row) => pgBouncerPool(row, databases.get(text(row, "database"))));
-    return {
-      latencyMs,
-      version: version.replace(/^PgBouncer /, ""),
-      poolMode: config.get("pool_mode") ?? "",
-      maxClientConn: Number(config.get("max_client_conn")),
-      queryWaitTimeoutSeconds: Number(config.get("query_wait_timeout")),
-      serverLoginRetrySeconds: Number(config.get("server_login_retry")),
-      pools,
-    };
-  });
+/**
+ * Asks PgBouncer's console. It speaks the simple protocol only: one command a query, never with values. None of these
+ * walks through the clients, so their cost does not grow with them.
+ */
+export async function lookAtPgBouncer(client: pg.Client): Promise<PgBouncerReport> {
+  const [version] = await rows(client, "SHOW VERSION");
+  const config = new Map(
+    (await rows(client, "SHOW CONFIG")).map((row) => [text(row, "key"), text(row, "value")]),
+  );
+  const databases = new Map((await rows(client, "SHOW DATABASES")).map((row) => [text(row, "name"), row]));
+  const pools = (await rows(client, "SHOW POOLS"))
+    .filter((row) => row.database !== "pgbouncer")
+    .map((row) => pgBouncerPool(row, databases.get(text(row, "database"))));
+  return {
+    version: text(version, "version").replace(/^PgBouncer /, ""),
+    poolMode: config.get("pool_mode") ?? "",
+    maxClientConn: Number(config.get("max_client_conn")),
+    queryWaitTimeoutSeconds: Number(config.get("query_wait_timeout")),
+    serverLoginRetrySeconds: Number(config.get("server_login_retry")),
+    pools,
+  };
 }
 
 function pgBouncerPool(row: Row, database: Row | undefined): PgBouncerPool {
@@ -183,15 +183,13 @@ function pgBouncerPool(row: Row, database: Row | undefined): PgBouncerPool {
  * Counts sessions by status. On a big table that takes a while, so the server itself cuts it after a second (SET LOCAL
  * ends with the transaction, which is what makes it safe behind PgBouncer's transaction pooling).
  */
-export function probeSessions(connectionString: string, schema: string): Promise<ProbeResult<SessionReport>> {
-  return probe(connectionString, PROBE_DEADLINE_MS, async (client) => {
+export function lookAtSessions(schema: string): Look<SessionReport> {
+  const counts = `SELECT status::text AS status, count(*)::int AS sessions FROM "${schema}".chat_sessions GROUP BY 1 ORDER BY 1`;
+  return async (client) => {
     await client.query("BEGIN READ ONLY; SET LOCAL statement_timeout = 1000");
-    const counted = await rows(
-      client,
-      `SELECT status::text AS status, count(*)::int AS sessions FROM "${schema}".chat_sessions GROUP BY 1 ORDER BY 1`,
-    );
+    const counted = await rows(client, counts);
     await client.query("COMMIT");
     const byStatus = Object.fromEntries(counted.map((row) => [text(row, "status"), count(row, "sessions")]));
     return { total: Object.values(byStatus).reduce((sum, sessions) => sum + sessions, 0), byStatus };
-  });
+  };
 }

@@ -78,7 +78,7 @@ const RULES: readonly Rule[] = [
 
   ({ path, postgres, pgbouncer }) => {
     if (path.ok) return null;
-    if (isGone(failure(postgres))) {
+    if (isGone(failure(postgres)) || failure(postgres) === "upstream_down") {
       return isGone(failure(pgbouncer))
         ? fail("postgres_unreachable", "Neither Postgres nor PgBouncer answers.")
         : fail(

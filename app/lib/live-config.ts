@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Config, type ConfigResult, type DatabaseSettings, loadConfig } from "./config.ts";
 import { classifyFailure } from "./database-failure.ts";
-import { probePath } from "./health-probes.ts";
+import { lookAtPath } from "./health-probes.ts";
 import type { PoolLog } from "./pool-exchange.ts";
+import { probe } from "./probe-connection.ts";
 
 /** The part of the database layer that a change needs. */
 export interface ExchangeablePool {
@@ -40,7 +41,7 @@ export class LiveConfig {
     this.#load = options.load ?? loadConfig;
     this.#canLogIn =
       options.canLogIn ??
-      (async (settings) => (await probePath(settings.connectionString, settings.schema)).ok);
+      (async (settings) => (await probe(settings.connectionString, lookAtPath(settings.schema))).ok);
   }
 
   get current(): Config {

@@ -1,3 +1,5 @@
+import { classifyFailure, type FailureKind } from "./database-failure.ts";
+
 /** What a failed probe means. The words are for rules, never the error's own text: that may name hosts and users. */
 export type ProbeFailure =
   | "dns"
@@ -13,56 +15,43 @@ export type ProbeFailure =
   | "forbidden"
   | "other";
 
-/** SQLSTATEs of Postgres that pass through PgBouncer unchanged. */
-const BY_SQLSTATE: Readonly<Record<string, ProbeFailure>> = {
-  "28000": "login",
-  "28P01": "login",
-  "3D000": "login",
-  "42501": "forbidden",
-  "42P01": "missing_table",
-  "53100": "disk_full",
-  "53300": "connections_exhausted",
-  "57014": "timeout",
-  "57P01": "unreachable",
-  "57P02": "unreachable",
-  "57P03": "unreachable",
+/**
+ * What each failure of the database layer means to one who only asks whether the way is open: there is nothing to
+ * repeat, so it does not matter how far a statement came.
+ */
+const MEANING: Readonly<Record<FailureKind, ProbeFailure>> = {
+  dns: "dns",
+  unreachable: "unreachable",
+  connect_timeout: "timeout",
+  upstream_down: "upstream_down",
+  // Also what PgBouncer quotes to a client that logs in: Postgres is the one who is not there, not PgBouncer.
+  starting: "upstream_down",
+  pooler_stopping: "unreachable",
+  stale_connection: "unreachable",
+  connection_lost: "unreachable",
+  client_limit: "client_limit",
+  queue_timeout: "queue_timeout",
+  connections_exhausted: "connections_exhausted",
+  login: "login",
+  timeout: "timeout",
+  disk_full: "disk_full",
+  missing_table: "missing_table",
+  forbidden: "forbidden",
+  // Nothing that a probe's own connection and its fixed queries can meet, or nothing that has a name here.
+  pool_exhausted: "other",
+  transaction_start: "other",
+  startup_parameter: "other",
+  tls: "other",
+  pool_closed: "other",
+  circuit_open: "other",
+  write_conflict: "other",
+  conflict: "other",
+  missing_reference: "other",
+  not_found: "other",
+  other: "other",
 };
 
-const BY_ERRNO: Readonly<Record<string, ProbeFailure>> = {
-  EAI_AGAIN: "dns",
-  ENOTFOUND: "dns",
-  ECONNREFUSED: "unreachable",
-  ECONNRESET: "unreachable",
-  EHOSTUNREACH: "unreachable",
-  ENETUNREACH: "unreachable",
-  EPIPE: "unreachable",
-  ETIMEDOUT: "timeout",
-};
-
-/** PgBouncer's own errors all carry 08P01, and pg's carry no code: only the text tells them apart. */
-const BY_MESSAGE: readonly (readonly [RegExp, ProbeFailure])[] = [
-  [/no more connections allowed/, "client_limit"],
-  [/query_wait_timeout/, "queue_timeout"],
-  [/server login has been failing, cached error: connect failed/, "upstream_down"],
-  [/client_login_timeout \(server down\)/, "upstream_down"],
-  [/server conn crashed|server_connect_timeout|server_login_timeout/, "upstream_down"],
-  [
-    /login has been failing|SASL|authentication failed|no such (user|database)|not allowed|does not exist/,
-    "login",
-  ],
-  [/too many clients|remaining connection slots/, "connections_exhausted"],
-  [/server shutting down|Connection terminated|database removed/, "unreachable"],
-  [/timeout/, "timeout"],
-];
-
-/** Says what a probe's error means. Anything unknown is "other". */
-export function classifyProbeError(error: unknown): ProbeFailure {
-  if (typeof error !== "object" || error === null) return "other";
-  // Happy eyeballs collects one error per address; the first is as good as any.
-  if (error instanceof AggregateError && error.errors.length > 0) return classifyProbeError(error.errors[0]);
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  const message = "message" in error && typeof error.message === "string" ? error.message : "";
-  const byText = BY_MESSAGE.find(([pattern]) => pattern.test(message))?.[1];
-  if (code === "08P01" || code === "") return byText ?? "other";
-  return BY_SQLSTATE[code] ?? BY_ERRNO[code] ?? byText ?? "other";
+/** Says what a probe's error means, by the one table of errors that the database layer has. */
+export function probeFailureOf(error: unknown): ProbeFailure {
+  return MEANING[classifyFailure(error)];
 }

@@ -21,7 +21,7 @@ const bySqlState: Readonly<Record<string, Failure>> = {
   "57014": "timeout",
   "57P01": "unreachable",
   "57P02": "unreachable",
-  "57P03": "unreachable",
+  "57P03": "upstream_down",
 };
 
 const byErrno: Readonly<Record<string, Failure>> = {
@@ -41,15 +41,15 @@ const byErrno: Readonly<Record<string, Failure>> = {
 const byMessage: readonly (readonly [RegExp, Failure])[] = [
   [/no more connections allowed/, "client_limit"],
   [/query_wait_timeout/, "queue_timeout"],
-  [/server login has been failing, cached error: connect failed/, "upstream_down"],
-  [/client_login_timeout \(server down\)/, "upstream_down"],
-  [/server conn crashed|server_connect_timeout|server_login_timeout/, "upstream_down"],
   [/too many (clients|connections)|remaining connection slots/, "connections_exhausted"],
+  [/database system is (starting up|shutting down|in recovery mode)|not yet accepting/, "upstream_down"],
+  [/cached error: connect failed|client_login_timeout \(server down\)/, "upstream_down"],
+  [/SASL|authentication failed|no such (user|database)|not allowed|does not exist/, "login"],
+  [/login has been failing|server_connect_timeout|server_login_timeout/, "upstream_down"],
   [
-    /login has been failing|SASL|authentication failed|no such (user|database)|not allowed|does not exist/,
-    "login",
+    /server conn crashed|server shutting down|Connection terminated|socket hang up|database removed/,
+    "unreachable",
   ],
-  [/server shutting down|Connection terminated|socket hang up|database removed/, "unreachable"],
   [/timeout/i, "timeout"],
 ];
 

@@ -27,7 +27,7 @@ describe("classifyFailure", () => {
     expect(recorded.length).toBeGreaterThanOrEqual(35);
     const seen = new Set(recorded.map(({ kind }) => kind));
     // What no test can bring about at will stands below, with its source.
-    const rare: FailureKind[] = ["dns", "starting", "tls", "circuit_open"];
+    const rare: FailureKind[] = ["dns", "starting", "tls", "circuit_open", "disk_full"];
     const application: FailureKind[] = ["missing_reference", "missing_table", "forbidden"];
     expect([...Object.keys(FAILURES)].filter((kind) => !seen.has(kind as FailureKind)).sort()).toEqual(
       [...rare, ...application].sort(),
@@ -64,6 +64,7 @@ describe("classifyFailure", () => {
     ["several addresses", "unreachable", new AggregateError([coded({ code: "ENETUNREACH" })])],
     ["the breaker", "circuit_open", new CircuitOpenError()],
     ["Postgres, 23503", "missing_reference", coded({ code: "23503", severity: "ERROR" })],
+    ["Postgres, 53100", "disk_full", coded({ code: "53100", severity: "ERROR" })],
     ["Postgres, 42P01", "missing_table", coded({ code: "42P01", severity: "ERROR" })],
     ["Postgres, 42501", "forbidden", coded({ code: "42501", severity: "ERROR" })],
     ["a bug", "other", new TypeError("x is not a function")],

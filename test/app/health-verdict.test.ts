@@ -45,7 +45,6 @@ const pool: PgBouncerPool = {
   paused: false,
 };
 const pgbouncer: PgBouncerReport = {
-  latencyMs: 0.3,
   version: "1.26.1",
   poolMode: "transaction",
   maxClientConn: 50,

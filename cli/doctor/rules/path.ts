@@ -1,4 +1,5 @@
 import type { Looked } from "../bounded.ts";
+import type { Failure } from "../failure.ts";
 import type { Observation } from "../look.ts";
 import type { PathSeen } from "../look-path.ts";
 import type { Symptom } from "../symptom.ts";
@@ -15,6 +16,9 @@ const noServers = "PgBouncer has no connection to Postgres yet";
 
 /** What health says for want of a better cause; the doctor sees more parts and may know one. */
 const vague = new Set(["pgbouncer_pool_exhausted", "query_failing"]);
+
+/** Postgres itself is not there, or starts, recovers or stops. */
+const gone: ReadonlySet<Failure> = new Set(["unreachable", "timeout", "dns", "upstream_down"]);
 
 const fail = (cause: string, evidence: string): Symptom => ({ cause, severity: "fail", evidence });
 
@@ -104,7 +108,7 @@ function server({ postgres, backends }: Observation): Symptom[] {
     const cause = "postgres_connections_exhausted";
     return [fail(cause, direct), ...(backends.ok ? [fail(cause, holders(backends.seen))] : [])];
   }
-  if (failure === "unreachable" || failure === "timeout" || failure === "dns") {
+  if (gone.has(failure)) {
     return [fail("postgres_unreachable", direct)];
   }
   return [{ cause: "monitoring_incomplete", severity: "warn", evidence: direct }];
