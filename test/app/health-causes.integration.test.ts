@@ -359,15 +359,17 @@ describe.skipIf(!(await engineAvailable()))("causes of database health with real
     const alarms: string[] = [];
     try {
       const end = Date.now() + 20_000;
-      while (Date.now() < end) {
+      let isEnough = false;
+      void load.progress(1000).then(() => {
+        isEnough = true;
+      });
+      while (Date.now() < end || !isEnough) {
         const { status, cause, output } = await app.health();
         if (status !== "pass") alarms.push(`${status} ${cause}: ${output}`);
         await sleep(250);
       }
     } finally {
-      const { succeeded, failures } = await load.stop();
-      expect(failures).toEqual([]);
-      expect(succeeded).toBeGreaterThan(1000);
+      expect((await load.stop()).failures).toEqual([]);
     }
     expect(alarms).toEqual([]);
   });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Prisma } from "../../app/generated/prisma/client.ts";
 import { loadConfig } from "../../app/lib/config.ts";
 import { databasePool, prisma } from "../../app/lib/prisma.ts";
 import { inTransaction } from "../../app/lib/transaction.ts";
@@ -31,6 +32,19 @@ describe.skipIf(!(await engineAvailable()))("the singleton in one process", () =
     if (!loaded.ok) throw new Error(loaded.problems.join());
     return databasePool.use(loaded.config.database);
   };
+  /** A transaction that does `work` and then waits; resolves when that is done. */
+  const hold = async (work: (transaction: Prisma.TransactionClient) => Promise<unknown>) => {
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+    const ended = inTransaction(async (transaction) => {
+      await work(transaction);
+      begin();
+      await released;
+      return await transaction.company.count();
+    });
+    await Promise.race([begun, ended]);
+    return { ended, release };
+  };
   const nothingRuns = () =>
     eventually(async () => databasePool.state().running === 0, { what: "the end of all work" });
 
@@ -49,19 +63,17 @@ describe.skipIf(!(await engineAvailable()))("the singleton in one process", () =
       await use({
         DATABASE_CONNECTION_LIMIT: "1",
         DATABASE_TRANSACTION_MAX_WAIT: "0.3",
+        DATABASE_RETRY_BUDGET: "1",
         USE_ENHANCED_POOLING: mode,
       });
-      const { promise: released, resolve: release } = Promise.withResolvers<void>();
-      const holder = inTransaction(async (transaction) => {
-        await transaction.company.count();
-        await released;
-      });
-      await eventually(async () => databasePool.state().running === 1);
+      // The connection is made before: it counts in how long a transaction waits for its begin.
+      await prisma.company.count();
+      const { ended, release } = await hold((transaction) => transaction.company.count());
       await expect(inTransaction((transaction) => transaction.company.count())).rejects.toMatchObject({
         code: "P2028",
       });
       release();
-      await holder;
+      await ended;
       await nothingRuns();
       // The one connection is free again, so the late transaction did not keep it.
       expect(await prisma.company.count()).toBe(2);
@@ -97,18 +109,16 @@ describe.skipIf(!(await engineAvailable()))("the singleton in one process", () =
 
   it("finishes a transaction on the former pool while new work runs on the new one", async () => {
     await use({ DATABASE_CONNECTION_LIMIT: "1", USE_ENHANCED_POOLING: "true" });
-    const { promise: released, resolve: release } = Promise.withResolvers<void>();
-    const holder = inTransaction(async (transaction) => {
-      await transaction.company.create({ data: { name: "across the change" } });
-      await released;
-      return await transaction.company.count();
-    });
-    await eventually(async () => databasePool.state().running === 1);
+    const { ended, release } = await hold((transaction) =>
+      transaction.company.create({ data: { name: "across the change" } }),
+    );
     await use({ DATABASE_CONNECTION_LIMIT: "4" });
     expect(await prisma.company.count()).toBe(2);
-    expect(databasePool.state()).toMatchObject({ limit: 4, drainingPools: 1 });
+    // The pools of earlier tests may still be ending.
+    await eventually(async () => databasePool.state().drainingPools === 1, { what: "one former pool" });
+    expect(databasePool.state()).toMatchObject({ limit: 4 });
     release();
-    expect(await holder).toBe(3);
+    expect(await ended).toBe(3);
     await eventually(async () => databasePool.state().drainingPools === 0, { what: "the former pool's end" });
     expect(await prisma.company.count()).toBe(3);
   });

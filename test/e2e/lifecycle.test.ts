@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { appendFileSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { roles } from "../../infra/names.ts";
@@ -12,6 +13,8 @@ import { TestStack } from "./support/stack.ts";
 const project = new Project();
 const stacks = new Map<string, TestStack>();
 const firstUps = new Map<string, string>();
+/** Of the application's image. */
+let ownTag: string | undefined;
 
 function stackOf(preset: string): TestStack {
   const stack = stacks.get(preset);
@@ -20,16 +23,20 @@ function stackOf(preset: string): TestStack {
 }
 
 beforeAll(async () => {
+  // A tag of its own: a test below moves it, and other files deploy the application at the same time.
+  appendFileSync(join(project.directory, "app", "Dockerfile"), `# of this run: ${randomUUID()}\n`);
   for (const preset of presetNames) stacks.set(preset, await TestStack.create(project, preset));
   await Promise.all(
     [...stacks].map(async ([preset, stack]) => {
       firstUps.set(preset, (await stack.mustUp()).text);
     }),
   );
+  ownTag = (await stackOf("dev").container("app").inspect()).Config.Image;
 });
 
 afterAll(async () => {
   for (const stack of stacks.values()) await stack.sweep();
+  if (ownTag !== undefined) await engine.getImage(ownTag).remove();
   project.remove();
 });
 
