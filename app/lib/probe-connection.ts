@@ -15,7 +15,7 @@ export type Look<Report> = (client: pg.Client) => Promise<Report>;
 export const PROBE_APPLICATION_NAME = "poolkit-health";
 
 /** Every look ends within this time, so that the endpoint can promise an answer within 2 s on a busy machine too. */
-const DEADLINE_MS = 1200;
+export const PROBE_DEADLINE_MS = 1200;
 /**
  * A kept connection that has not answered by then may be a dead one (its peer has gone without a word), so a fresh
  * login is sent after it. Well below the deadline, well above what a look takes where nothing is wrong.
@@ -157,7 +157,7 @@ async function secondTry<Result>(first: Promise<Result>, another: () => Promise<
 /** The outcome of `work` within the deadline, as a result. Never rejects. */
 async function inTime<Report>(work: Promise<Report>): Promise<ProbeResult<Report>> {
   const { promise: deadline, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new DeadlineError()), DEADLINE_MS);
+  const timer = setTimeout(() => reject(new DeadlineError()), PROBE_DEADLINE_MS);
   try {
     const report = await Promise.race([work, deadline]);
     return { ok: true, report, time: new Date().toISOString() };
