@@ -6,12 +6,13 @@ import { LongestFirst } from "./test/support/longest-first.ts";
  * what two rooms must agree on, `e2e` drives real stacks with the real Pulumi engine.
  *
  * First the quick ones, then the others, two files at a time: each has its own containers, names and ports and waits for
- * them more than it computes. With a third one, two cores are so busy that limits of the kit's own bite.
+ * them more than it computes. One that fails is tried once more, and the run's end names it with its first failure.
  */
 const quick = { sequence: { groupOrder: 0 }, maxWorkers: 4 };
 const slow = {
   sequence: { groupOrder: 1 },
   maxWorkers: 2,
+  retry: 1,
   globalSetup: "test/support/shared-images.ts",
 };
 

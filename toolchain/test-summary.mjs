@@ -3,7 +3,8 @@
 /**
  * @typedef {{ passed: number, failed: number, skipped: number }} Counts
  * @typedef {{ numFailedTests: number, numPassedTests: number, numPendingTests: number, numTodoTests: number,
- *   success: boolean, testResults: { status: string, assertionResults: { status: string }[] }[] }} VitestReport
+ *   success: boolean, testResults: { name: string, status: string,
+ *   assertionResults: { status: string, fullName: string, failureMessages: string[] }[] }[] }} VitestReport
  */
 
 /**
@@ -25,6 +26,21 @@ export function countTests(report, exitCode) {
     failed: failed === 0 && exitCode !== 0 ? 1 : failed,
     skipped: report.numPendingTests + report.numTodoTests,
   };
+}
+
+/**
+ * The tests that failed once and passed on their second try, with why the first one failed: nothing to be silent about.
+ * @param {VitestReport | undefined} report
+ * @returns {string[]}
+ */
+export function secondTries(report) {
+  return (report?.testResults ?? []).flatMap(({ name, assertionResults }) =>
+    assertionResults
+      .filter(({ status, failureMessages }) => status === "passed" && failureMessages.length > 0)
+      .map(
+        ({ fullName, failureMessages }) => `${name}: ${fullName}\n  ${failureMessages[0]?.split("\n")[0]}`,
+      ),
+  );
 }
 
 /**

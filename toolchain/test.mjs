@@ -8,7 +8,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readIfPresent, removeTree } from "./lib/files.mjs";
-import { countTests, summaryLine } from "./test-summary.mjs";
+import { countTests, secondTries, summaryLine } from "./test-summary.mjs";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const ROOMS = ["infra", "provider", "pgbouncer", "app", "cli", "toolchain", "docs", "test", "bench"];
@@ -78,7 +78,9 @@ async function vitest(args) {
     "inherit",
   );
   const text = readIfPresent(report);
-  return countTests(text === undefined ? undefined : JSON.parse(text), code);
+  const parsed = text === undefined ? undefined : JSON.parse(text);
+  for (const test of secondTries(parsed)) process.stdout.write(`passed only on its second try: ${test}\n`);
+  return countTests(parsed, code);
 }
 
 const counts = [...(await staticChecks()), await vitest(process.argv.slice(2))];

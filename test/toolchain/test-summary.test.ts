@@ -1,9 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { countTests, summaryLine } from "../../toolchain/test-summary.mjs";
+import { countTests, secondTries, summaryLine } from "../../toolchain/test-summary.mjs";
 
 const file = (status: string, ...tests: string[]) => ({
+  name: "some.test.ts",
   status,
-  assertionResults: tests.map((test) => ({ status: test })),
+  assertionResults: tests.map((test) => ({
+    status: test,
+    fullName: "does",
+    failureMessages: [] as string[],
+  })),
 });
 const report = (
   counts: Partial<Record<"passed" | "failed" | "pending" | "todo", number>>,
@@ -32,6 +37,16 @@ describe("countTests", () => {
     ["no report", undefined, 0, [0, 1, 0]],
   ])("%s", (_name, given, exitCode, [passed, failed, skipped]) => {
     expect(countTests(given, exitCode)).toEqual({ passed, failed, skipped });
+  });
+});
+
+describe("secondTries", () => {
+  it("names what failed first and passed then, with its first failure", () => {
+    const given = report({ passed: 2, failed: 1 }, file("failed", "passed", "passed", "failed"));
+    given.testResults[0]?.assertionResults[1]?.failureMessages.push("AssertionError: 1 is not 2\n    at x");
+    given.testResults[0]?.assertionResults[2]?.failureMessages.push("AssertionError: failed twice");
+    expect(secondTries(given)).toEqual(["some.test.ts: does\n  AssertionError: 1 is not 2"]);
+    expect(secondTries(undefined)).toEqual([]);
   });
 });
 
