@@ -70,8 +70,8 @@ export const CAUSES = {
   },
   pgbouncer_paused: {
     status: "fail",
-    meaning: "Somebody paused the database in PgBouncer.",
-    evidence: "The health query does not come through and SHOW DATABASES says paused.",
+    meaning: "Somebody paused PgBouncer, or the database in it.",
+    evidence: "The health query does not come through and SHOW STATE or SHOW DATABASES says paused.",
     advice: "Run RESUME on PgBouncer's console when the planned work is done.",
     settings: ["query_wait_timeout"],
   },

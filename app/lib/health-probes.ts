@@ -42,6 +42,8 @@ export interface PgBouncerReport {
   readonly maxClientConn: number;
   readonly queryWaitTimeoutSeconds: number;
   readonly serverLoginRetrySeconds: number;
+  /** PAUSE without a database (or SUSPEND) holds every one back, and no row of SHOW DATABASES says so. */
+  readonly isPaused: boolean;
   readonly pools: readonly PgBouncerPool[];
 }
 
@@ -150,6 +152,9 @@ export async function lookAtPgBouncer(client: pg.Client): Promise<PgBouncerRepor
   const config = new Map(
     (await rows(client, "SHOW CONFIG")).map((row) => [text(row, "key"), text(row, "value")]),
   );
+  const state = new Map(
+    (await rows(client, "SHOW STATE")).map((row) => [text(row, "key"), text(row, "value")]),
+  );
   const databases = new Map((await rows(client, "SHOW DATABASES")).map((row) => [text(row, "name"), row]));
   const pools = (await rows(client, "SHOW POOLS"))
     .filter((row) => row.database !== "pgbouncer")
@@ -160,6 +165,7 @@ export async function lookAtPgBouncer(client: pg.Client): Promise<PgBouncerRepor
     maxClientConn: Number(config.get("max_client_conn")),
     queryWaitTimeoutSeconds: Number(config.get("query_wait_timeout")),
     serverLoginRetrySeconds: Number(config.get("server_login_retry")),
+    isPaused: ["paused", "suspended"].some((key) => state.get(key) === "yes"),
     pools,
   };
 }

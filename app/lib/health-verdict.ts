@@ -102,10 +102,14 @@ const RULES: readonly Rule[] = [
     return fail("pgbouncer_client_limit", `PgBouncer has all${limit} clients it may have and refuses more.`);
   },
 
-  ({ path, pgbouncer }) =>
-    !path.ok && pgbouncer?.ok === true && pgbouncer.report.pools.some((pool) => pool.paused)
+  ({ path, pgbouncer }) => {
+    if (path.ok || pgbouncer?.ok !== true) return null;
+    const { isPaused, pools } = pgbouncer.report;
+    if (isPaused) return fail("pgbouncer_paused", "The whole of PgBouncer is paused.");
+    return pools.some((pool) => pool.paused)
       ? fail("pgbouncer_paused", "A database is paused in PgBouncer.")
-      : null,
+      : null;
+  },
 
   ({ path }) =>
     failure(path) === "login" ? fail("login_failing", "The application's login is refused.") : null,

@@ -50,6 +50,7 @@ const pgbouncer: PgBouncerReport = {
   maxClientConn: 50,
   queryWaitTimeoutSeconds: 5,
   serverLoginRetrySeconds: 1,
+  isPaused: false,
   pools: [pool],
 };
 const application: PoolState = {
@@ -167,6 +168,12 @@ describe("verdictOf", () => {
       "fail",
       "pgbouncer_paused",
       { path: failed("timeout"), pgbouncer: withPool({ paused: true, cl_waiting: 1 }) },
+    ],
+    [
+      "all paused",
+      "fail",
+      "pgbouncer_paused",
+      { path: failed("timeout"), pgbouncer: seen({ ...pgbouncer, isPaused: true }) },
     ],
     ["password wrong", "fail", "login_failing", { path: failed("login") }],
     [

@@ -166,10 +166,10 @@ describe.skipIf(!(await engineAvailable()))("database health with real faults", 
     await sees("pass", null);
   });
 
-  it("names a paused database", async () => {
+  it.each(["", " poolkit"])("names what is paused by PAUSE%s", async (what) => {
     const resume = await withFault(
-      () => database.pgbouncer.console("PAUSE poolkit"),
-      () => database.pgbouncer.console("RESUME poolkit"),
+      () => database.pgbouncer.console(`PAUSE${what}`),
+      () => database.pgbouncer.console(`RESUME${what}`),
     );
     await sees("fail", "pgbouncer_paused");
     await resume();

@@ -50,20 +50,20 @@ describe.skipIf(!(await engineAvailable()))("the log of the running application"
 
   it("tells health when it changes, a failure with its cause, and no secret", async () => {
     await start("info");
+    const passes = () =>
+      eventually(async () => (await app.health()).status === "pass", { what: "health that passes" });
+    await passes();
     await Promise.all([app.health(), app.health()]);
-    await app.health();
     await database.pgbouncer.console("KILL poolkit");
     await eventually(async () => (await app.health()).status === "fail", { what: "health that fails" });
     expect((await app.get("/api/sessions")).status).toBe(503);
     await database.pgbouncer.console("RESUME poolkit");
-    await eventually(async () => (await app.health()).status === "pass", { what: "health that passes" });
+    await passes();
     await told("request failed");
-    const verdicts = withMessage("health of the database").map(({ level, status }) => `${level} ${status}`);
-    expect(verdicts[0]).toBe("30 pass");
-    expect(verdicts.at(-1)).toBe("30 pass");
-    // Each is another one than the one before.
-    const causes = withMessage("health of the database").map(({ status, cause }) => `${status} ${cause}`);
-    expect(causes.filter((cause, index) => cause === causes[index - 1])).toEqual([]);
+    const verdicts = withMessage("health of the database").map(({ status, cause }) => `${status} ${cause}`);
+    // On a busy machine more than these may be seen; each is another one than the one before.
+    expect(verdicts.join(", ")).toMatch(/pass null, (.*, )?fail .*, pass null$/);
+    expect(verdicts.filter((verdict, index) => verdict === verdicts[index - 1])).toEqual([]);
     expect(withMessage("request failed")[0]).toMatchObject({ level: 50, req: { path: "/api/sessions" } });
     expect(withMessage("database connection acquired")).toEqual([]);
     expect(app.lines.join("\n")).not.toContain("canary");
