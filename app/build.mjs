@@ -1,6 +1,6 @@
 /**
- * Builds the application: Prisma's client and build-info.ts into app/generated, then one bundled file per entry into
- * app/dist, so that the image needs Node and nothing else (no npm, no node_modules, no shell).
+ * Builds the application: Prisma's client, build-info.ts and page-assets.ts into app/generated, then one bundled file
+ * per entry into app/dist, so that the image needs Node and nothing else (no npm, no node_modules, no shell).
  *
  *   node app/build.mjs                  build; does nothing (< 0.1 s) when no input changed
  *   node app/build.mjs --generate-only  only app/generated, which type checking and unit tests need
@@ -22,7 +22,9 @@ const distDir = path.join(root, "app/dist");
 /** The bundles; their names are part of the image's contract (app/Dockerfile). */
 const ENTRIES = ["server", "healthcheck"];
 const BUNDLES = ENTRIES.map((entry) => path.join(distDir, `${entry}.mjs`));
-const GENERATED = [path.join(generatedDir, "prisma/client.ts"), path.join(generatedDir, "build-info.ts")];
+const GENERATED = ["prisma/client.ts", "build-info.ts", "page-assets.ts"].map((file) =>
+  path.join(generatedDir, file),
+);
 
 /**
  * Stands for the release in build-info.ts; each bundle gets the first 12 digits of its own hash instead, so that a
@@ -86,6 +88,29 @@ async function generate() {
   await writeFile(path.join(generatedDir, "build-info.ts"), text);
 }
 
+/** page-assets.ts: the script and the style of the page at /admin/database as texts, so that the bundle serves them itself. */
+async function generatePageAssets() {
+  const { build } = await import("esbuild");
+  const result = await build({
+    absWorkingDir: root,
+    entryPoints: ["app/page/browser/main.ts", "app/page/page.css"],
+    outdir: "app/dist",
+    bundle: true,
+    minify: true,
+    platform: "browser",
+    target: "es2022",
+    format: "esm",
+    legalComments: "inline", // uPlot's licence asks to be named
+    write: false,
+    logLevel: "silent",
+  });
+  const textOf = (ending) => result.outputFiles.find((file) => file.path.endsWith(ending)).text;
+  const assets = { script: textOf(".js"), style: textOf(".css") };
+  const hash = createHash("sha256").update(JSON.stringify(assets)).digest("hex").slice(0, 12);
+  const text = `// Written by app/build.mjs.\nexport const pageAssets = ${JSON.stringify({ hash, ...assets }, null, 2)};\n`;
+  await writeFile(path.join(generatedDir, "page-assets.ts"), text);
+}
+
 /** One self-contained ES module per entry; written beside the old ones and renamed, so no reader sees half a file. */
 async function bundle() {
   const { build } = await import("esbuild");
@@ -135,6 +160,7 @@ async function main() {
     if (!isFresh(generatedStamp, hash, GENERATED)) {
       await rm(generatedStamp, { force: true });
       await generate();
+      await generatePageAssets();
       await writeFile(generatedStamp, hash);
     }
     if (generateOnly) return;

@@ -10,6 +10,7 @@ import { loggerOptions } from "./log/logger.ts";
 import { RequestLog } from "./log/request-log.ts";
 import type { MetricsSources } from "./metrics/metrics.ts";
 import { measureRequests } from "./metrics/process-metrics.ts";
+import { registerAdminPage } from "./routes/admin-page.ts";
 import { registerDashboard } from "./routes/dashboard.ts";
 import { registerDatabaseHealth } from "./routes/database-health.ts";
 import { registerImports } from "./routes/imports.ts";
@@ -79,6 +80,7 @@ export function buildServer({
   });
   registerProbes(server, { isStopping, isReachable: () => health.isReachable() });
   guarded(server, [healthToken], (scope) => registerDatabaseHealth(scope, health));
+  registerAdminPage(server, { health, healthToken, isStopping });
   guarded(server, [metricsToken, healthToken], (scope) => registerMetrics(scope, metrics));
   guarded(server, [apiToken], (scope) => {
     registerSessions(scope);

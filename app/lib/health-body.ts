@@ -53,16 +53,7 @@ export function healthBody(seen: Observation, context: BodyContext) {
     releaseId: context.release.releaseId,
     description: "health of the pooled database, from the application through PgBouncer to Postgres",
     checks: checksOf(seen, verdict, context.now),
-    connection: {
-      status: seen.path.ok ? "connected" : "failed",
-      latencyMs: seen.path.ok ? seen.path.report.latencyMs : null,
-      directLatencyMs: seen.postgres?.ok === true ? seen.postgres.report.latencyMs : null,
-    },
-    pool: {
-      application: applicationPool(seen.pool),
-      pgbouncer: pgbouncerSection(seen),
-      postgres: postgresSection(seen),
-    },
+    ...layersOf(seen),
     holders: holdersSection(seen),
     metrics: {
       sessions: sessionsSection(context.sessions),
@@ -79,6 +70,24 @@ export function healthBody(seen: Observation, context: BodyContext) {
 }
 
 export type HealthBody = ReturnType<typeof healthBody>;
+
+/** The figures of every layer on the way. */
+export function layersOf(seen: Pick<Observation, "path" | "postgres" | "pgbouncer" | "pool" | "limits">) {
+  return {
+    connection: {
+      status: seen.path.ok ? "connected" : "failed",
+      latencyMs: seen.path.ok ? seen.path.report.latencyMs : null,
+      directLatencyMs: seen.postgres?.ok === true ? seen.postgres.report.latencyMs : null,
+    },
+    pool: {
+      application: applicationPool(seen.pool),
+      pgbouncer: pgbouncerSection(seen),
+      postgres: postgresSection(seen),
+    },
+  };
+}
+
+export type Layers = ReturnType<typeof layersOf>;
 
 /** HTTP status of a body: the draft wants 2xx for pass and warn, 5xx for fail. */
 export function httpStatusOf(status: Verdict["status"]): 200 | 503 {
@@ -113,13 +122,13 @@ function unseen(result: ProbeResult<unknown> | null, variable: string): { reason
   };
 }
 
-function pgbouncerSection({ pgbouncer }: Observation) {
+function pgbouncerSection({ pgbouncer }: Pick<Observation, "pgbouncer">) {
   if (pgbouncer?.ok !== true) return unseen(pgbouncer, "CONSOLE_URL");
-  const { version, poolMode, maxClientConn, queryWaitTimeoutSeconds, pools } = pgbouncer.report;
-  return { version, poolMode, maxClientConn, queryWaitTimeoutSeconds, pools };
+  const { version, poolMode, maxClientConn, queryWaitTimeoutSeconds, pools, totals } = pgbouncer.report;
+  return { version, poolMode, maxClientConn, queryWaitTimeoutSeconds, pools, totals };
 }
 
-function postgresSection({ postgres, limits }: Observation) {
+function postgresSection({ postgres, limits }: Pick<Observation, "postgres" | "limits">) {
   if (postgres?.ok !== true) return unseen(postgres, "MONITOR_URL");
   const { version, maxConnections, usedConnections, activity } = postgres.report;
   return { version, maxConnections, usedConnections, byState: activity.byState, limits };

@@ -45,6 +45,14 @@ export interface PgBouncerReport {
   /** PAUSE without a database (or SUSPEND) holds every one back, and no row of SHOW DATABASES says so. */
   readonly isPaused: boolean;
   readonly pools: readonly PgBouncerPool[];
+  readonly totals: PgBouncerTotals;
+}
+
+/** What PgBouncer has counted over all databases since it started (SHOW STATS). */
+export interface PgBouncerTotals {
+  readonly queries: number;
+  /** Time that clients waited for the answers of these queries, in seconds, summed up. */
+  readonly querySeconds: number;
 }
 
 /** Counts of the application's sessions. */
@@ -159,6 +167,8 @@ export async function lookAtPgBouncer(client: pg.Client): Promise<PgBouncerRepor
   const pools = (await rows(client, "SHOW POOLS"))
     .filter((row) => row.database !== "pgbouncer")
     .map((row) => pgBouncerPool(row, databases.get(text(row, "database"))));
+  const stats = (await rows(client, "SHOW STATS")).filter((row) => row.database !== "pgbouncer");
+  const sum = (column: string) => stats.reduce((total, row) => total + count(row, column), 0);
   return {
     version: text(version, "version").replace(/^PgBouncer /, ""),
     poolMode: config.get("pool_mode") ?? "",
@@ -167,6 +177,7 @@ export async function lookAtPgBouncer(client: pg.Client): Promise<PgBouncerRepor
     serverLoginRetrySeconds: Number(config.get("server_login_retry")),
     isPaused: ["paused", "suspended"].some((key) => state.get(key) === "yes"),
     pools,
+    totals: { queries: sum("total_query_count"), querySeconds: sum("total_query_time") / 1e6 },
   };
 }
 

@@ -1,83 +1,22 @@
 import { describe, expect, it } from "vitest";
-import { loadConfig } from "../../app/lib/config.ts";
-import { type BodyContext, healthBody, httpStatusOf } from "../../app/lib/health-body.ts";
-import type {
-  PathReport,
-  PgBouncerPool,
-  PgBouncerReport,
-  PostgresReport,
-} from "../../app/lib/health-probes.ts";
+import { healthBody, httpStatusOf } from "../../app/lib/health-body.ts";
+import type { PgBouncerPool } from "../../app/lib/health-probes.ts";
 import { type Observation, verdictOf } from "../../app/lib/health-verdict.ts";
-import type { PoolState } from "../../app/lib/pool-exchange.ts";
 import type { Activity, LockWait, Session } from "../../app/lib/probe-activity.ts";
-import type { ProbeResult } from "../../app/lib/probe-connection.ts";
-import type { ProbeFailure } from "../../app/lib/probe-errors.ts";
-
-const TIME = "2026-11-23T12:00:00.000Z";
-const seen = <Report>(report: Report): ProbeResult<Report> => ({ ok: true, report, time: TIME });
-const failed = (failure: ProbeFailure): ProbeResult<never> => ({ ok: false, failure, time: TIME });
-
-const limits = { statementTimeoutSeconds: 15, lockTimeoutSeconds: 5, idleInTransactionTimeoutSeconds: 20 };
-const path: PathReport = { latencyMs: 1.2, limits, migrations: ["1_init", "2_seed"] };
-const activity: Activity = {
-  byState: { active: 1, idle: 2 },
-  lockWaits: [],
-  idleInTransaction: [],
-  active: [],
-};
-const postgres: PostgresReport = {
-  latencyMs: 0.8,
-  version: "18.6",
-  maxConnections: 60,
-  usedConnections: 3,
+import {
   activity,
-};
-const pool: PgBouncerPool = {
-  database: "poolkit",
-  user: "poolkit_app",
-  cl_active: 2,
-  cl_waiting: 0,
-  sv_active: 0,
-  sv_idle: 1,
-  maxwaitSeconds: 0,
-  poolSize: 5,
-  reservePoolSize: 2,
-  paused: false,
-};
-const pgbouncer: PgBouncerReport = {
-  version: "1.26.1",
-  poolMode: "transaction",
-  maxClientConn: 50,
-  queryWaitTimeoutSeconds: 5,
-  serverLoginRetrySeconds: 1,
-  isPaused: false,
-  pools: [pool],
-};
-const application: PoolState = {
-  mode: "enhanced",
-  limit: 10,
-  counts: { totalCount: 1, idleCount: 1, waitingCount: 0 },
-  running: 0,
-  longestWaitMs: 0,
-  lastAcquireTimeoutMsAgo: null,
-  drainingPools: 0,
-  measurements: null,
-  counters: { acquireTimeouts: 0, idleErrors: 0, retries: {}, retriesGivenUp: 0, circuitOpened: 0 },
-  circuit: "closed",
-};
-const healthy: Observation = {
-  path: seen(path),
-  postgres: seen(postgres),
-  pgbouncer: seen(pgbouncer),
-  disk: seen({}),
-  pool: application,
-  leaks: null,
-  settings: { acquireTimeoutSeconds: 10, transactionTimeoutSeconds: 15 },
-  limits,
-  applicationUser: "poolkit_app",
-  expectedMigrations: ["1_init", "2_seed"],
-  configurationError: null,
-};
+  application,
+  context,
+  failed,
+  healthy,
+  path,
+  pgbouncer,
+  pool,
+  postgres,
+  seen,
+  TIME,
+} from "../support/observation.ts";
+
 const withPool = (change: Partial<PgBouncerPool>) => seen({ ...pgbouncer, pools: [{ ...pool, ...change }] });
 
 const session = (change: Partial<Session> = {}): Session => ({
@@ -359,28 +298,6 @@ describe("what a verdict says", () => {
 });
 
 describe("healthBody", () => {
-  const loaded = loadConfig({
-    DATABASE_URL: "postgres://a:canary-pw@canary-host/d",
-    HEALTH_TOKEN: "canary-token".repeat(4),
-    API_TOKEN: "canary-api-token".repeat(4),
-  });
-  if (!loaded.ok) throw new Error("fixture");
-  const context: BodyContext = {
-    release: { version: "0.1.0", releaseId: "abc" },
-    versions: { node: "24", prisma: "7", pg: "8" },
-    sessions: seen({ total: 3, byStatus: { OPEN: 3 } }),
-    requests: { underWay: 1, total: 7 },
-    configuration: {
-      revision: "r",
-      preset: "dev",
-      stack: "dev",
-      lastError: null,
-      warnings: [],
-      values: loaded.config.effective,
-    },
-    now: TIME,
-  };
-
   it("shows every layer", () => {
     const body = healthBody(healthy, context);
     expect(body).toMatchObject({

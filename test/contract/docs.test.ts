@@ -58,6 +58,7 @@ describe("documentation", () => {
     "docs/health.md",
     "docs/metrics.md",
     "docs/operations.md",
+    "docs/page.md",
     "docs/sizing.md",
     "docs/architecture.md",
     "docs/database-layer.md",

@@ -1,0 +1,106 @@
+import { loadConfig } from "../../app/lib/config.ts";
+import type { BodyContext } from "../../app/lib/health-body.ts";
+import type {
+  PathReport,
+  PgBouncerPool,
+  PgBouncerReport,
+  PostgresReport,
+} from "../../app/lib/health-probes.ts";
+import type { Observation } from "../../app/lib/health-verdict.ts";
+import type { PoolState } from "../../app/lib/pool-exchange.ts";
+import type { Activity } from "../../app/lib/probe-activity.ts";
+import type { ProbeResult } from "../../app/lib/probe-connection.ts";
+import type { ProbeFailure } from "../../app/lib/probe-errors.ts";
+
+/** What health sees where nothing is wrong, and its parts. */
+export const TIME = "2026-11-23T12:00:00.000Z";
+export const seen = <Report>(report: Report): ProbeResult<Report> => ({ ok: true, report, time: TIME });
+export const failed = (failure: ProbeFailure): ProbeResult<never> => ({ ok: false, failure, time: TIME });
+
+export const limits = {
+  statementTimeoutSeconds: 15,
+  lockTimeoutSeconds: 5,
+  idleInTransactionTimeoutSeconds: 20,
+};
+export const path: PathReport = { latencyMs: 1.2, limits, migrations: ["1_init", "2_seed"] };
+export const activity: Activity = {
+  byState: { active: 1, idle: 2 },
+  lockWaits: [],
+  idleInTransaction: [],
+  active: [],
+};
+export const postgres: PostgresReport = {
+  latencyMs: 0.8,
+  version: "18.6",
+  maxConnections: 60,
+  usedConnections: 3,
+  activity,
+};
+export const pool: PgBouncerPool = {
+  database: "poolkit",
+  user: "poolkit_app",
+  cl_active: 2,
+  cl_waiting: 0,
+  sv_active: 0,
+  sv_idle: 1,
+  maxwaitSeconds: 0,
+  poolSize: 5,
+  reservePoolSize: 2,
+  paused: false,
+};
+export const pgbouncer: PgBouncerReport = {
+  version: "1.26.1",
+  poolMode: "transaction",
+  maxClientConn: 50,
+  queryWaitTimeoutSeconds: 5,
+  serverLoginRetrySeconds: 1,
+  isPaused: false,
+  totals: { queries: 0, querySeconds: 0 },
+  pools: [pool],
+};
+export const application: PoolState = {
+  mode: "enhanced",
+  limit: 10,
+  counts: { totalCount: 1, idleCount: 1, waitingCount: 0 },
+  running: 0,
+  longestWaitMs: 0,
+  lastAcquireTimeoutMsAgo: null,
+  drainingPools: 0,
+  measurements: null,
+  counters: { acquireTimeouts: 0, idleErrors: 0, retries: {}, retriesGivenUp: 0, circuitOpened: 0 },
+  circuit: "closed",
+};
+export const healthy: Observation = {
+  path: seen(path),
+  postgres: seen(postgres),
+  pgbouncer: seen(pgbouncer),
+  disk: seen({}),
+  pool: application,
+  leaks: null,
+  settings: { acquireTimeoutSeconds: 10, transactionTimeoutSeconds: 15 },
+  limits,
+  applicationUser: "poolkit_app",
+  expectedMigrations: ["1_init", "2_seed"],
+  configurationError: null,
+};
+const loaded = loadConfig({
+  DATABASE_URL: "postgres://a:canary-pw@canary-host/d",
+  HEALTH_TOKEN: "canary-token".repeat(4),
+  API_TOKEN: "canary-api-token".repeat(4),
+});
+if (!loaded.ok) throw new Error("fixture");
+export const context: BodyContext = {
+  release: { version: "0.1.0", releaseId: "abc" },
+  versions: { node: "24", prisma: "7", pg: "8" },
+  sessions: seen({ total: 3, byStatus: { OPEN: 3 } }),
+  requests: { underWay: 1, total: 7 },
+  configuration: {
+    revision: "r",
+    preset: "dev",
+    stack: "dev",
+    lastError: null,
+    warnings: [],
+    values: loaded.config.effective,
+  },
+  now: TIME,
+};
