@@ -20,7 +20,11 @@ const ROOMS = ["infra", "provider", "pgbouncer", "app", "cli", "toolchain", "doc
 const CHECKS = [
   ["application bundle", "app/build.mjs", []],
   ["type check", "node_modules/typescript/bin/tsc", ["--noEmit", "-p", "."]],
-  ["type check of the page's script", "node_modules/typescript/bin/tsc", ["--noEmit", "-p", "app/page/browser"]],
+  [
+    "type check of the page's script",
+    "node_modules/typescript/bin/tsc",
+    ["--noEmit", "-p", "app/page/browser"],
+  ],
   ["Biome", "node_modules/@biomejs/biome/bin/biome", ["ci", "."]],
   [
     "import directions",

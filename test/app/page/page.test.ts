@@ -139,7 +139,9 @@ describe("the page", () => {
 
   it("has no inline script, style or event handler, and nothing from elsewhere", () => {
     const text = page(healthy);
-    expect(text.match(/<script[^>]*>/g)).toEqual([expect.stringContaining(' src="/admin/database/assets/page.')]);
+    expect(text.match(/<script[^>]*>/g)).toEqual([
+      expect.stringContaining(' src="/admin/database/assets/page.'),
+    ]);
     expect(text).not.toMatch(/<style|\sstyle=|\son\w+=|https?:/);
   });
 });
