@@ -2,6 +2,8 @@ import uPlot from "uplot";
 import type { Column, Point } from "../live.ts";
 
 const HEIGHT = 180;
+/** Of a time along the bottom, such as 12:30:05. */
+const LABEL_WIDTH = 50;
 
 interface Line {
   readonly column: Exclude<Column, "at">;
@@ -57,9 +59,11 @@ function open(place: HTMLElement, lines: readonly Line[]): uPlot {
       height: HEIGHT,
       cursor: { show: false },
       legend: { live: false },
-      scales: { y: { range: fromZero }, ms: { range: fromZero } },
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+      padding: [null, LABEL_WIDTH / 2, null, null],
+      scales: { x: { range: atLeastAMinute }, y: { range: fromZero }, ms: { range: fromZero } },
       axes: [
-        { ...axis, space: 70 },
+        { ...axis, space: LABEL_WIDTH + 20, values: (_chart, times) => times.map(timeOf) },
         axis,
         ...(hasTime ? [{ ...axis, scale: "ms", side: 1, grid: { show: false } }] : []),
       ],
@@ -87,6 +91,17 @@ function open(place: HTMLElement, lines: readonly Line[]): uPlot {
   return chart;
 }
 const watched = new WeakSet<HTMLElement>();
+
+/** As everywhere on the page: UTC, 24 hours. */
+function timeOf(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().slice(11, 19);
+}
+
+/** The first points alone would stretch over the whole width, and a single one has no width at all. */
+function atLeastAMinute(_chart: uPlot, first: number | null, last: number | null): uPlot.Range.MinMax {
+  const end = last ?? Date.now() / 1000;
+  return [Math.min(first ?? end, end - 60), end];
+}
 
 /** A line along the bottom is nothing, not the smallest value; at least one unit high, so that zero is not a scale. */
 function fromZero(_chart: uPlot, _least: number, most: number | null): uPlot.Range.MinMax {
