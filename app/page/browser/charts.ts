@@ -33,6 +33,7 @@ const drawn = new Map<HTMLElement, uPlot>();
 
 /** Draws `points` in all charts of the page; `anew` also takes colours anew. */
 export function drawCharts(points: readonly Point[], anew = false): void {
+  if (points.length < 2) return; // one makes no line, and uPlot would draw a whole day for it
   for (const figure of document.querySelectorAll<HTMLElement>("[data-chart]")) {
     const place = figure.querySelector<HTMLElement>("[role=img]");
     const lines = CHARTS[figure.dataset.chart ?? ""];
@@ -61,7 +62,7 @@ function open(place: HTMLElement, lines: readonly Line[]): uPlot {
       legend: { live: false },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       padding: [null, LABEL_WIDTH / 2, null, null],
-      scales: { x: { range: atLeastAMinute }, y: { range: fromZero }, ms: { range: fromZero } },
+      scales: { y: { range: fromZero }, ms: { range: fromZero } },
       axes: [
         { ...axis, space: LABEL_WIDTH + 20, values: (_chart, times) => times.map(timeOf) },
         axis,
@@ -95,12 +96,6 @@ const watched = new WeakSet<HTMLElement>();
 /** As everywhere on the page: UTC, 24 hours. */
 function timeOf(seconds: number): string {
   return new Date(seconds * 1000).toISOString().slice(11, 19);
-}
-
-/** The first points alone would stretch over the whole width, and a single one has no width at all. */
-function atLeastAMinute(_chart: uPlot, first: number | null, last: number | null): uPlot.Range.MinMax {
-  const end = last ?? Date.now() / 1000;
-  return [Math.min(first ?? end, end - 60), end];
 }
 
 /** A line along the bottom is nothing, not the smallest value; at least one unit high, so that zero is not a scale. */
