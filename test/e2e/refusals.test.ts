@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { resourcesOf } from "./support/engine.ts";
 import { Project } from "./support/project.ts";
+import { SmallEngine, smallEnginePossible } from "./support/small-engine.ts";
 import { TestStack } from "./support/stack.ts";
 
 /** What is wrong is said once, clearly, before anything is created. */
@@ -105,6 +106,21 @@ describe("up refuses", () => {
 
   it("an engine that does not answer", async () => {
     await expectRefusal({ env: { DOCKER_HOST: "unix:///nowhere/docker.sock" } }, "/nowhere/docker.sock");
+  });
+
+  it.skipIf(!smallEnginePossible)("an engine whose disk has no room for the images", async () => {
+    const small = await SmallEngine.start(300, "debian:forky-slim");
+    try {
+      await expectRefusal(
+        { env: { DOCKER_HOST: small.host } },
+        "at least 2500 MB to build images",
+        "make room",
+      );
+      const { Volumes } = await small.docker.listVolumes();
+      expect([...(await small.docker.listContainers({ all: true })), ...Volumes]).toEqual([]);
+    } finally {
+      await small.stop();
+    }
   });
 
   it("a base image that is neither here nor to be had", async () => {
