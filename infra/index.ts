@@ -1,3 +1,4 @@
+import "./native-stack-traces.ts";
 import { readFileSync } from "node:fs";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
