@@ -3,15 +3,15 @@ import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { lookAtDisk } from "../../cli/doctor/look-engine.ts";
 import { roles } from "../../infra/names.ts";
+import { doctorOf, expectNoFindings } from "./support/doctor.ts";
 import { engine } from "./support/engine.ts";
-import { Project, type Ran } from "./support/project.ts";
+import { Project } from "./support/project.ts";
 import { leaksIn, secretsOf } from "./support/secrets.ts";
 import { TestStack } from "./support/stack.ts";
 
 /** The doctor beside one real stack, on which faults are injected and healed one after another. */
 const project = new Project();
 let stack: TestStack;
-const printed: string[] = [];
 /** Sessions that a test holds; closed after it, whatever happened. */
 let held: pg.Client[] = [];
 
@@ -27,47 +27,12 @@ afterAll(async () => {
 
 afterEach(letGo);
 
-const poolkit = async (...args: string[]): Promise<Ran> => {
-  const ran = await project.run("node", ["cli/poolkit.js", ...args, ...stack.flag]);
-  printed.push(ran.text);
-  return ran;
-};
+const { poolkit, doctor, doctorSees, printed } = doctorOf(project, () => stack);
 
-interface Report {
-  readonly status: string;
-  readonly findings: { severity: string; cause: string; evidence: string[]; command: string }[];
-}
-
-/** What the doctor says, within the 10 s that it promises. */
-async function doctor(): Promise<Report & { code: number | null; causes: string[]; all: string }> {
-  const start = performance.now();
-  const { code, text } = await poolkit("doctor", "--json");
-  expect(performance.now() - start, text).toBeLessThan(10_000);
-  const report: Report = JSON.parse(text);
-  return { ...report, code, causes: report.findings.map(({ cause }) => cause), all: text };
-}
-
-/**
- * The first report that has all of `wanted` ("fail dns", or "dns" of any severity): looks of the application are shared for
- * up to a second, and what waits or sleeps is a finding only when it has done so for a while.
- */
-async function doctorSees(...wanted: string[]): Promise<Awaited<ReturnType<typeof doctor>>> {
-  const deadline = performance.now() + 30_000;
-  for (;;) {
-    const report = await doctor();
-    const seen = report.findings.flatMap(({ severity, cause }) => [cause, `${severity} ${cause}`]);
-    if (wanted.every((finding) => seen.includes(finding))) return report;
-    if (performance.now() > deadline) throw new Error(`${wanted.join(", ")} not found: ${report.all}`);
-    await sleep(200);
-  }
-}
-
-/** Healed: nothing is found, within 40 s (PgBouncer tries again every server_login_retry, health checks every 10 s). */
+/** Healed: nothing is found. */
 async function expectHealed(): Promise<void> {
   await letGo();
-  await expect
-    .poll(async () => (await doctor()).all, { timeout: 40_000, interval: 200 })
-    .toContain('"findings":[]');
+  await expectNoFindings(doctor);
 }
 
 async function hold(connectionString: string, sql?: string): Promise<pg.Client> {
