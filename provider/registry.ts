@@ -8,6 +8,7 @@ import { pgbouncerClientLimits } from "./resources/pgbouncer-client-limits.ts";
 import { pgbouncerConfig } from "./resources/pgbouncer-config.ts";
 import { postgresConfig } from "./resources/postgres-config.ts";
 import { postgresGate } from "./resources/postgres-gate.ts";
+import { prometheusConfig } from "./resources/prometheus-config.ts";
 import { roleSettings } from "./resources/role-settings.ts";
 
 /** The resource types of the plugin. */
@@ -19,6 +20,7 @@ export const resources: ReadonlyMap<string, Handler> = new Map([
   ["PgBouncerConfig", handlerOf(pgbouncerConfig)],
   ["PostgresConfig", handlerOf(postgresConfig)],
   ["PostgresGate", handlerOf(postgresGate)],
+  ["PrometheusConfig", handlerOf(prometheusConfig)],
   ["RoleSettings", handlerOf(roleSettings)],
 ]);
 

@@ -33,11 +33,22 @@ export async function restartContainer(docker: Docker, name: string, graceSecond
   await docker.getContainer(name).restart({ t: graceSeconds });
 }
 
-/**
- * Why a container ended, in its own words: the last error among its last lines, else the last line. The engine's
- * framing is taken off: without a terminal every piece has a header of 8 bytes, whose last four are its length.
- */
+/** Why a container ended, in its own words: the last error among its last lines, else the last line. */
 export async function lastWords(docker: Docker, name: string): Promise<string> {
+  const lines = await lastLines(docker, name);
+  return lines.findLast(isError) ?? lines.at(-1) ?? "no output";
+}
+
+/** Whether a line of a log says of itself that it is an error. */
+export function isError(line: string): boolean {
+  return /\b(FATAL|ERROR|PANIC)\b/i.test(line);
+}
+
+/**
+ * The last 30 lines that a container has written. The engine's framing is taken off: without a terminal every piece has
+ * a header of 8 bytes, whose last four are its length.
+ */
+export async function lastLines(docker: Docker, name: string): Promise<string[]> {
   const frames = await docker
     .getContainer(name)
     .logs({ stdout: true, stderr: true, tail: 30, follow: false });
@@ -45,5 +56,5 @@ export async function lastWords(docker: Docker, name: string): Promise<string> {
   for (let at = 0; at + 8 <= frames.length; at += 8 + frames.readUInt32BE(at + 4)) {
     lines.push(frames.toString("utf8", at + 8, at + 8 + frames.readUInt32BE(at + 4)).trim());
   }
-  return lines.findLast((line) => /\b(FATAL|ERROR|PANIC)\b/i.test(line)) ?? lines.at(-1) ?? "no output";
+  return lines;
 }

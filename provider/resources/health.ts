@@ -1,6 +1,5 @@
-import { once } from "node:events";
-import type { ClientRequest, IncomingMessage } from "node:http";
 import { messageOf } from "../model/errors.ts";
+import { httpGet } from "./http-get.ts";
 
 /** What the plugin uses of a health answer (`application/health+json`, draft-inadarei-api-health-check). */
 export interface Health {
@@ -21,7 +20,7 @@ const requestTimeoutMs = 5_000;
 export async function askHealth(url: string, token: string, signal: AbortSignal): Promise<Health> {
   try {
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]);
-    const { status, body } = await get(url, { authorization: `Bearer ${token}` }, bounded);
+    const { status, body } = await httpGet(url, { authorization: `Bearer ${token}` }, bounded);
     if (status === 401) return unreachable("HTTP 401: the endpoint refuses the token");
     return healthOf(parsed(body)) ?? plainHealth(status);
   } catch (error) {
@@ -30,19 +29,6 @@ export async function askHealth(url: string, token: string, signal: AbortSignal)
     }
     return unreachable(messageOf(error));
   }
-}
-
-/** Not `fetch`: that refuses ports on a list of its own (6000, 10080 …) which are as good as any other here. */
-async function get(
-  url: string,
-  headers: Record<string, string>,
-  signal: AbortSignal,
-): Promise<{ status: number; body: string }> {
-  const { get: request } = await import(url.startsWith("https:") ? "node:https" : "node:http");
-  const { text } = await import("node:stream/consumers");
-  const sent: ClientRequest = request(url, { headers, signal });
-  const [response] = (await once(sent, "response")) as [IncomingMessage];
-  return { status: response.statusCode ?? 0, body: await text(response) };
 }
 
 function parsed(body: string): unknown {

@@ -4,7 +4,7 @@ import { type AppDatabase, startAppDatabase } from "../support/app-database.ts";
 import { AppProcess, METRICS_TOKEN } from "../support/app-process.ts";
 import { eventually, type Load, startLoad } from "../support/load.ts";
 import { engineAvailable } from "../support/postgres18.ts";
-import { buildPromtool, promtool } from "../support/promtool.ts";
+import { promtool } from "../support/promtool.ts";
 import { familiesOf, parseScrape, type Series } from "../support/scrape.ts";
 
 const MODES = [
@@ -21,10 +21,7 @@ describe.skipIf(!(await engineAvailable()))("metrics over PgBouncer and Postgres
   let load: Load | undefined;
 
   beforeAll(async () => {
-    [database] = await Promise.all([
-      startAppDatabase({ default_pool_size: String(SERVERS) }),
-      buildPromtool(),
-    ]);
+    database = await startAppDatabase({ default_pool_size: String(SERVERS) });
   });
   afterEach(async () => {
     await app?.stop();

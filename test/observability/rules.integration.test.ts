@@ -1,10 +1,10 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { type Preset, presetNames, presets } from "../../infra/presets.ts";
 import { rulesYaml } from "../../observability/config.ts";
 import { alertRules, type Sizes } from "../../observability/rules.ts";
 import { engineAvailable } from "../support/postgres18.ts";
-import { buildPromtool, promtool } from "../support/promtool.ts";
+import { promtool } from "../support/promtool.ts";
 
 /** Samples of a series, one each 15 s. */
 interface Series {
@@ -92,8 +92,6 @@ function sizesOf({ queryWaitTimeoutSeconds, poolTimeoutSeconds, poolSize }: Pres
 }
 
 describe.skipIf(!(await engineAvailable()))("the alerts", () => {
-  beforeAll(buildPromtool);
-
   it("fire where they should and nowhere else, with every preset", async () => {
     const files = presetNames.map((preset): [string, string][] => {
       const sizes = sizesOf(presets[preset]);

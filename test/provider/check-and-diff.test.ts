@@ -42,6 +42,11 @@ const valid: Record<string, Properties> = {
     connection,
   },
   AppConfig: { ...place, settings: { A: "1" }, files: secret({ "database-url": "canary" }) },
+  PrometheusConfig: {
+    ...place,
+    files: secret({ "prometheus.yml": "global: {}", "metrics-token": "canary" }),
+    url: "http://127.0.0.1:9090",
+  },
   RoleSettings: { connection, role: "r", database: "d", settings: { statement_timeout: "15s" } },
   Migrations: { connection, schema: "app", directory: "prisma/migrations", migrations: { "1_init": "abc" } },
   HealthGate: {

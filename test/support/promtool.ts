@@ -1,21 +1,12 @@
-import { join } from "node:path";
-import { buffer } from "node:stream/consumers";
 import Docker from "dockerode";
+import { projectImage } from "../provider/support/images.ts";
 import { textArchive } from "./docker-image.ts";
 
 const docker = new Docker();
-const IMAGE = "poolkit-test-promtool";
 
-/** Builds Prometheus' own checker from the project's Dockerfile; call it before the first use. */
-export async function buildPromtool(): Promise<void> {
-  const context = join(import.meta.dirname, "../../observability");
-  const BASE_IMAGE = process.env.POOLKIT_BASE_IMAGE ?? "debian:forky-slim";
-  const stream = await docker.buildImage(
-    { context, src: ["Dockerfile"] },
-    { t: IMAGE, target: "promtool", forcerm: true, buildargs: { BASE_IMAGE } },
-  );
-  const said = (await buffer(stream)).toString();
-  if (!said.includes("Successfully built")) throw new Error(`promtool could not be built:\n${said}`);
+/** Prometheus' own checker, built once from the project's Dockerfile. */
+function image(): Promise<string> {
+  return projectImage("observability/image", "promtool");
 }
 
 /** What promtool is given besides its arguments. */
@@ -28,7 +19,7 @@ export interface PromtoolInput {
 /** Runs promtool in a container without network; resolves with its exit code and everything it said. */
 export async function promtool(args: readonly string[], { files = {}, stdin = "" }: PromtoolInput) {
   const container = await docker.createContainer({
-    Image: IMAGE,
+    Image: await image(),
     Cmd: [...args],
     WorkingDir: "/tmp",
     OpenStdin: true,

@@ -16,6 +16,8 @@ export default async function buildSharedImages(): Promise<void> {
   await ensurePostgres18Image(docker);
   await ensurePgBouncerImage(docker);
   for (const folder of ["postgres", "pgbouncer/image"]) await projectImage(folder);
+  // Its first stage, which downloads and unpacks, is that of the exporters, too.
+  for (const target of ["promtool", "prometheus"]) await projectImage("observability/image", target);
   // Of the application's image only the first stage: the second is a copy of files.
   const dockerfile = readFileSync(path.resolve(import.meta.dirname, "../../app/Dockerfile"), "utf8");
   const BASE_IMAGE = process.env.POOLKIT_BASE_IMAGE ?? "debian:forky-slim";
