@@ -15,6 +15,7 @@ import { overrideTable } from "../infra/overrides.ts";
 import { defaultPorts, presetNames, presets } from "../infra/presets.ts";
 import { problemRow } from "../infra/problem-text.ts";
 import type { SizingInput } from "../infra/sizing.ts";
+import { alertRules } from "../observability/rules.ts";
 import { databaseKeys, peerKeys, userKeys } from "../pgbouncer/entries.ts";
 import { defaultSettings, forcedSettings, withheldSettings } from "../pgbouncer/layers.ts";
 import { pgbouncerSettings, settingsSince } from "../pgbouncer/settings.ts";
@@ -39,6 +40,7 @@ export const tables: Readonly<Record<string, { readonly file: string; readonly r
   retries: { file: "docs/database-layer.md", render: retriesTable },
   metrics: { file: "docs/metrics.md", render: metricsTable },
   "process-metrics": { file: "docs/metrics.md", render: processMetricsTable },
+  alerts: { file: "docs/observability.md", render: alertsTable },
 };
 
 /** Replaces what stands between the markers of a table. Throws when the markers are missing. */
@@ -65,6 +67,20 @@ function liveSettingsTable(): string {
       unit ?? "",
       fallback === undefined ? "see below" : `\`${fallback}\``,
       allowed,
+    ]),
+  );
+}
+
+function alertsTable(): string {
+  const { queryWaitTimeoutSeconds, poolTimeoutSeconds, poolSize } = presets.prod;
+  const sizes = { queryWaitTimeoutSeconds, poolTimeoutSeconds, poolSize, hasApplicationMetrics: true };
+  return markdown(
+    ["alert", "", "fires when", "for"],
+    alertRules(sizes).map((rule) => [
+      `\`${rule.alert}\``,
+      rule.labels.severity,
+      `${rule.annotations.summary.replace("{{ $labels.job }}", "A target")}: \`${rule.expr}\``,
+      rule.for,
     ]),
   );
 }
@@ -201,7 +217,7 @@ function refusalExample(): string {
 }
 
 function accountOf(overrides: SizingInput["overrides"]): Budget {
-  const none = { pgbouncer: {}, budget: {}, application: {} };
+  const none = { pgbouncer: {}, budget: {}, application: {}, observability: false };
   return budgetOf({ presetName: "prod", databaseName: "poolkit", overrides, ...none }).budget;
 }
 
@@ -296,7 +312,7 @@ function kindText(kind: ValueKind): string {
 }
 
 function portsTable(): string {
-  const names = ["app", "pgbouncer", "postgres"] as const;
+  const names = ["app", "pgbouncer", "postgres", "prometheus"] as const;
   return markdown(
     ["`poolkit:ports.`", "default"],
     names.map((name) => [`\`${name}\``, `${defaultPorts[name]}`]),

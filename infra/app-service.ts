@@ -6,7 +6,7 @@ import type { OwnApplication } from "./application.ts";
 import { setFolder } from "./application-contract.ts";
 import { ownForm, referenceForm } from "./application-form.ts";
 import { container } from "./container.ts";
-import type { EngineNames } from "./names.ts";
+import { appAlias, type EngineNames } from "./names.ts";
 import type { Preset } from "./presets.ts";
 import type { Login } from "./secrets.ts";
 import { stackVolume } from "./volume.ts";
@@ -89,7 +89,7 @@ export class AppService extends pulumi.ComponentResource {
       {
         stack: args.stack,
         containerName: names.app,
-        alias: "app",
+        alias: appAlias,
         image: args.image,
         network: args.network,
         hostPort: args.hostPort,

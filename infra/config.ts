@@ -1,6 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Sizes } from "../observability/rules.ts";
 import type { PgBouncerIni } from "../pgbouncer/render.ts";
 import type { Problem } from "../pgbouncer/values.ts";
+import { alertSizes } from "./alert-sizes.ts";
 import { type OwnApplication, readApplication } from "./application.ts";
 import { type Budget, budgetOf } from "./budget/budget.ts";
 import { type PoolLimits, poolLimits } from "./pool-limits.ts";
@@ -27,6 +29,10 @@ export interface StackConfig {
   readonly baseImage: string;
   /** The user's own application; undefined = the reference application. */
   readonly application: OwnApplication | undefined;
+  /** Whether Prometheus and its exporters run. */
+  readonly observability: boolean;
+  /** What the alerts' thresholds follow from. */
+  readonly alertSizes: Sizes;
   readonly secretSeed: pulumi.Output<string>;
   /** `docker:host`; unset = DOCKER_HOST, else the default socket. */
   readonly dockerHost: string | undefined;
@@ -41,6 +47,7 @@ const keys = [
   "databaseName",
   "baseImage",
   "application",
+  "observability",
   "secretSeed",
 ] as const;
 
@@ -76,6 +83,8 @@ export function readConfig(): StackConfig {
     databaseName: read.input.databaseName,
     baseImage,
     application,
+    observability: sizing.observability,
+    alertSizes: alertSizes(read.input, sizing, application === undefined),
     secretSeed: config.requireSecret("secretSeed"),
     dockerHost: new pulumi.Config("docker").get("host"),
   });
@@ -97,7 +106,7 @@ function isKey(name: string): boolean {
   return keys.some((key) => key === name);
 }
 
-const portNames = ["app", "pgbouncer", "postgres"] as const;
+const portNames = ["app", "pgbouncer", "postgres", "prometheus"] as const;
 
 function readPorts(user: Record<string, unknown>, problems: Problem[]): HostPorts {
   const ports = { ...defaultPorts };
@@ -122,7 +131,7 @@ function readPorts(user: Record<string, unknown>, problems: Problem[]): HostPort
     problems.push({
       path: "poolkit:ports",
       found: portNames.map((name) => `${name} ${ports[name]}`).join(", "),
-      allowed: "three different ports",
+      allowed: "four different ports",
       fix: "pulumi config set --path poolkit:ports.app <a free port>",
     });
   }

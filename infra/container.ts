@@ -11,10 +11,13 @@ export interface ContainerArgs {
   readonly alias: string;
   readonly image: pulumi.Input<string>;
   readonly network: pulumi.Input<string>;
-  readonly hostPort: number;
+  /** Port on 127.0.0.1 of the engine's machine; undefined = reachable inside the stack's network only. */
+  readonly hostPort?: number;
   readonly port: number;
   readonly volumes: docker.types.input.ContainerVolume[];
   readonly envs?: string[];
+  /** Arguments of the image's entry point. Change: a new container. */
+  readonly command?: string[];
   /** Limit in MiB; swap is switched off. Change: live. */
   readonly memoryMegabytes: number;
   readonly sharedMemoryMegabytes?: number;
@@ -43,9 +46,13 @@ export function container(
       name: args.containerName,
       image: args.image,
       networksAdvanced: [{ name: args.network, aliases: [args.alias] }],
-      ports: [{ internal: args.port, external: args.hostPort, ip: "127.0.0.1", protocol: "tcp" }],
+      ports:
+        args.hostPort === undefined
+          ? undefined
+          : [{ internal: args.port, external: args.hostPort, ip: "127.0.0.1", protocol: "tcp" }],
       volumes: args.volumes,
       envs: args.envs,
+      command: args.command,
       user: args.user,
       memory: args.memoryMegabytes,
       // Left out, the engine sets twice the memory and every later run finds a difference.

@@ -5,6 +5,8 @@ import { roles } from "./names.ts";
 export interface DatabaseGrantsArgs {
   readonly database: pulumi.Input<string>;
   readonly schema: pulumi.Input<string>;
+  /** Role of Prometheus' exporter, where there is one. */
+  readonly exporter: pulumi.Input<string> | undefined;
 }
 
 /**
@@ -36,6 +38,9 @@ export class DatabaseGrants extends pulumi.ComponentResource {
     grant("public-schema", { role: "public", objectType: "schema", schema: "public", privileges: [] });
     grant("app-database", { role: roles.app, objectType: "database", privileges: ["CONNECT"] });
     grant("monitor-database", { role: roles.monitor, objectType: "database", privileges: ["CONNECT"] });
+    if (args.exporter !== undefined) {
+      grant("exporter-database", { role: args.exporter, objectType: "database", privileges: ["CONNECT"] });
+    }
     grant("app-schema", { role: roles.app, objectType: "schema", schema, privileges: ["USAGE"] });
     byDefault("app-tables", "table", ["SELECT", "INSERT", "UPDATE", "DELETE"]);
     this.last = byDefault("app-sequences", "sequence", ["SELECT", "USAGE"]);

@@ -30,7 +30,10 @@ export interface DatabaseArgs {
     readonly owner: Login;
     readonly app: Login;
     readonly monitor: Login;
+    readonly exporter: Login;
   };
+  /** Whether Prometheus' exporter gets a role. Change: the role and who may connect, live. */
+  readonly observability: boolean;
 }
 
 /**
@@ -77,7 +80,7 @@ export class Database extends pulumi.ComponentResource {
         uid: postgresUid,
         gid: postgresUid,
         settings: postgresSettings,
-        hba: hostBasedAccess(databaseName),
+        hba: hostBasedAccess(databaseName, args.observability),
         superuserVerifier: logins.superuser.verifier,
         connection: direct("postgres", logins.superuser),
       },
@@ -162,6 +165,19 @@ export class Database extends pulumi.ComponentResource {
       },
       inside,
     );
+    const exporter = args.observability
+      ? new postgresql.Role(
+          `${name}-exporter`,
+          {
+            name: roles.exporter,
+            login: true,
+            password: logins.exporter.verifier,
+            connectionLimit: kitDeployment.exporterRoleLimit,
+            roles: ["pg_monitor"],
+          },
+          inside,
+        )
+      : undefined;
     const database = new postgresql.Database(
       `${name}-database`,
       {
@@ -181,7 +197,7 @@ export class Database extends pulumi.ComponentResource {
     );
     const grants = new DatabaseGrants(
       `${name}-grants`,
-      { database: database.name, schema: schema.name },
+      { database: database.name, schema: schema.name, exporter: exporter?.name },
       { ...child, provider: admin, deletedWith: data, dependsOn: [owner, app, monitor] },
     );
 

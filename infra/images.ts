@@ -12,20 +12,30 @@ import { contextHash } from "./application-context.ts";
 interface BuildContext {
   readonly context: string;
   readonly files: readonly string[];
+  /** Stage of the Dockerfile; undefined = the last one. */
+  readonly target?: string;
 }
+
+/** One Dockerfile for three images, which share their packages. */
+const observed = { context: "observability/image", files: ["Dockerfile"] };
 
 const sources = {
   postgres: { context: "postgres", files: ["Dockerfile", "entrypoint.sh"] },
   pgbouncer: { context: "pgbouncer/image", files: ["Dockerfile"] },
   app: { context: "app", files: ["Dockerfile", ".dockerignore", "dist/server.mjs", "dist/healthcheck.mjs"] },
+  prometheus: { ...observed, target: "prometheus" },
+  "pgbouncer-exporter": { ...observed, target: "pgbouncer-exporter" },
+  "postgres-exporter": { ...observed, target: "postgres-exporter" },
 } satisfies Record<string, BuildContext>;
 
 type ImageSource = keyof typeof sources;
+const observedImages = ["prometheus", "pgbouncer-exporter", "postgres-exporter"] as const;
 
 /** The images that the kit builds for a stack; an own application takes the place of the reference application. */
-export function imageNames(baseImage: string, application: OwnApplication | undefined): string[] {
+export function imageNames({ baseImage, application, observability }: ImagesArgs): string[] {
   const own = application === undefined ? imageName("app", baseImage) : ownImageName(application.source);
-  return [imageName("postgres", baseImage), imageName("pgbouncer", baseImage), own];
+  const built: ImageSource[] = ["postgres", "pgbouncer", ...(observability ? observedImages : [])];
+  return [...built.map((image) => imageName(image, baseImage)), own];
 }
 
 function ownImageName(source: ApplicationSource): string {
@@ -55,6 +65,15 @@ export interface ImagesArgs {
   readonly baseImage: string;
   /** Undefined = the reference application. */
   readonly application: OwnApplication | undefined;
+  /** Whether Prometheus and its exporters run, too. */
+  readonly observability: boolean;
+}
+
+/** The images of Prometheus and its exporters. */
+export interface ObservabilityImages {
+  readonly prometheus: pulumi.Output<string>;
+  readonly pgbouncerExporter: pulumi.Output<string>;
+  readonly postgresExporter: pulumi.Output<string>;
 }
 
 /**
@@ -67,18 +86,25 @@ export class Images extends pulumi.ComponentResource {
   readonly postgres: pulumi.Output<string>;
   readonly pgbouncer: pulumi.Output<string>;
   readonly app: pulumi.Output<string>;
+  /** Undefined where `poolkit:observability` is off. */
+  readonly observability: ObservabilityImages | undefined;
 
   constructor(name: string, args: ImagesArgs, opts?: pulumi.ComponentResourceOptions) {
     super("poolkit:index:Images", name, {}, opts);
     const build = (image: ImageSource) => {
       const imageTag = imageName(image, args.baseImage);
+      const source: BuildContext = sources[image];
       const built = new docker.RemoteImage(
         `${name}-${image}`,
         {
           name: imageTag,
           // Other stacks on the same engine run the same image.
           keepLocally: true,
-          build: { context: sources[image].context, buildArgs: { BASE_IMAGE: args.baseImage } },
+          build: {
+            context: source.context,
+            target: source.target,
+            buildArgs: { BASE_IMAGE: args.baseImage },
+          },
         },
         { parent: this },
       );
@@ -87,6 +113,13 @@ export class Images extends pulumi.ComponentResource {
     this.postgres = build("postgres");
     this.pgbouncer = build("pgbouncer");
     this.app = args.application === undefined ? build("app") : this.#own(`${name}-app`, args.application);
+    this.observability = args.observability
+      ? {
+          prometheus: build("prometheus"),
+          pgbouncerExporter: build("pgbouncer-exporter"),
+          postgresExporter: build("postgres-exporter"),
+        }
+      : undefined;
     this.registerOutputs({ postgres: this.postgres, pgbouncer: this.pgbouncer, app: this.app });
   }
 
@@ -102,6 +135,8 @@ export class Images extends pulumi.ComponentResource {
 /** Hash of everything that decides what is in an image, each part followed by a NUL so that no two can run together. */
 function contentHash(source: BuildContext, baseImage: string): string {
   const hash = createHash("sha256").update(baseImage).update("\0");
+  // Only where there is one, so that the tags of images without stages stay as they are.
+  if (source.target !== undefined) hash.update(source.target).update("\0");
   for (const file of source.files) {
     hash
       .update(file)

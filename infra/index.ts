@@ -9,6 +9,7 @@ import { readConfig } from "./config.ts";
 import { Database } from "./database.ts";
 import { bundleApplication, Images } from "./images.ts";
 import { engineNames } from "./names.ts";
+import { Observability } from "./observability.ts";
 import { Pooler } from "./pooler.ts";
 import { checkEngine } from "./preflight.ts";
 import { allLogins, token } from "./secrets.ts";
@@ -16,7 +17,7 @@ import { postgresUrl } from "./urls.ts";
 import { stackLabels } from "./volume.ts";
 
 const config = readConfig();
-const { stack, sizes, ports, databaseName } = config;
+const { stack, sizes, ports, databaseName, observability } = config;
 const names = engineNames(stack);
 const kit = new Provider("kit", { dockerHost: config.dockerHost });
 const { application } = config;
@@ -25,14 +26,14 @@ await checkEngine(config, names, kit);
 
 const engine = new docker.Provider("engine", { host: config.dockerHost });
 const providers = { providers: [engine, kit] };
-const images = new Images("images", { baseImage: config.baseImage, application }, providers);
+const images = new Images("images", { baseImage: config.baseImage, application, observability }, providers);
 const network = new docker.Network(
   "network",
   { name: names.network, labels: stackLabels(stack) },
   { provider: engine },
 );
 const logins = allLogins(config.secretSeed, stack);
-const common = { stack, names, sizes, databaseName, network: network.name, logins };
+const common = { stack, names, sizes, databaseName, network: network.name, logins, observability };
 
 const database = new Database(
   "database",
@@ -76,6 +77,21 @@ const service = new AppService(
   providers,
 );
 
+const observed =
+  images.observability &&
+  new Observability(
+    "observability",
+    {
+      ...common,
+      alertSizes: config.alertSizes,
+      images: images.observability,
+      hostPort: ports.prometheus,
+      login: logins.exporter,
+      metricsToken: service.metricsToken,
+    },
+    providers,
+  );
+
 const loopback = { host: "127.0.0.1", database: databaseName };
 export const preset = config.presetName;
 export const { url, healthUrl, healthToken, apiToken, metricsUrl, metricsToken } = service;
@@ -93,4 +109,6 @@ export const consoleUrl = postgresUrl(logins.monitor, {
 });
 export const poolLimits = config.poolLimits;
 export const budget = budgetOutput(config.budget);
+/** Empty where `poolkit:observability` is off. */
+export const prometheusUrl = observed?.url ?? "";
 export const readme = pulumi.output(readFileSync("Pulumi.README.md", "utf8"));

@@ -1,4 +1,4 @@
-import { mergePgBouncerSettings, type SettingValue } from "../pgbouncer/merge.ts";
+import { exporterStartupParameter, mergePgBouncerSettings, type SettingValue } from "../pgbouncer/merge.ts";
 import { iniProblems, type PgBouncerIni } from "../pgbouncer/render.ts";
 import type { Problem } from "../pgbouncer/values.ts";
 import { postgresAlias, postgresPort, roles } from "./names.ts";
@@ -29,12 +29,15 @@ const decidedKeys: Readonly<Record<string, string>> = {
  */
 export function readPgBouncer(
   given: Given,
-  preset: Readonly<Record<string, string>>,
+  layers: { readonly preset: Readonly<Record<string, string>>; readonly observability: boolean },
   databaseName: string,
 ): { readonly ini: PgBouncerIni; readonly problems: Problem[] } {
   const problems: Problem[] = [];
   const { databases, users, peers, ...settings } = given;
-  const merged = mergePgBouncerSettings({ preset, user: values("pgbouncer", settings, problems) });
+  const merged = mergePgBouncerSettings({
+    preset: layers.preset,
+    user: values("pgbouncer", settings, problems),
+  });
   const entries = {
     databases: readEntries("databases", databases, problems),
     users: readEntries("users", users, problems),
@@ -63,7 +66,7 @@ export function readPgBouncer(
   const own = { host: postgresAlias, port: String(postgresPort), dbname: databaseName };
   const named = { [databaseName]: {}, ...entries.databases };
   const ini: PgBouncerIni = {
-    settings: merged.settings,
+    settings: layers.observability ? withExporter(merged.settings) : merged.settings,
     // No `user=`: the client's own verifier logs in to Postgres, so no password is stored here.
     databases: Object.fromEntries(Object.entries(named).map(([name, keys]) => [name, { ...keys, ...own }])),
     users: entries.users,
@@ -71,6 +74,17 @@ export function readPgBouncer(
   };
   const all = [...merged.problems, ...problems, ...entryProblems];
   return { ini, problems: all.map((problem) => ({ ...problem, path: `poolkit:${problem.path}` })) };
+}
+
+/** Lets the exporter read the console. Its driver sends a parameter that PgBouncer would refuse. */
+function withExporter(settings: Section): Section {
+  const add = (name: string, item: string) =>
+    [settings[name], item].filter((part) => part !== undefined && part !== "").join(",");
+  return {
+    ...settings,
+    stats_users: add("stats_users", roles.exporter),
+    ignore_startup_parameters: add("ignore_startup_parameters", exporterStartupParameter),
+  };
 }
 
 function databaseProblems(name: string, keys: Section): Problem[] {

@@ -19,7 +19,14 @@ export interface PoolerArgs {
   readonly sizes: Preset;
   /** Connections of one set of the application's pools: what must be free before limits on clients are lowered. */
   readonly applicationClients: number;
-  readonly logins: { readonly app: Login; readonly monitor: Login; readonly admin: Login };
+  readonly logins: {
+    readonly app: Login;
+    readonly monitor: Login;
+    readonly admin: Login;
+    readonly exporter: Login;
+  };
+  /** Whether Prometheus' exporter may log in to the console. Change: RELOAD. */
+  readonly observability: boolean;
   /** Settings of the application's role. A change renews the server connections (RECONNECT) after it. */
   readonly roleSettings: pulumi.Input<string>;
 }
@@ -72,6 +79,7 @@ export class Pooler extends pulumi.ComponentResource {
           [logins.app.role]: logins.app.verifier,
           [logins.monitor.role]: logins.monitor.verifier,
           [logins.admin.role]: logins.admin.verifier,
+          ...(args.observability ? { [logins.exporter.role]: logins.exporter.verifier } : {}),
         },
         console,
         reconnectTriggers: [args.roleSettings],

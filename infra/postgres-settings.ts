@@ -27,12 +27,13 @@ export const postgresSettings: Readonly<Record<string, string>> = Object.freeze(
 });
 
 /** pg_hba.conf: named roles to named databases with SCRAM, nobody else. The network is the stack's own. */
-export function hostBasedAccess(databaseName: string): string[] {
+export function hostBasedAccess(databaseName: string, hasExporter: boolean): string[] {
   const line = (database: string, role: string) => `host ${database} ${role} all scram-sha-256`;
   return [
     line("all", roles.superuser),
     line(databaseName, roles.owner),
     line(databaseName, roles.app),
     line(databaseName, roles.monitor),
+    ...(hasExporter ? [line(databaseName, roles.exporter)] : []),
   ];
 }

@@ -56,6 +56,8 @@ export interface HostPorts {
   readonly app: number;
   readonly pgbouncer: number;
   readonly postgres: number;
+  /** Used only where `poolkit:observability` is on. */
+  readonly prometheus: number;
 }
 
 /** DATABASE_CONNECTION_LIMIT and DATABASE_POOL_TIMEOUT are the guide's numbers; the rest nests around them. */
@@ -142,7 +144,12 @@ export const assumedDatabaseCores: Readonly<Record<PresetName, number>> = Object
  * The same for every stack and not part of a preset, so that a switch of presets moves no port (which would replace
  * containers). `Pulumi.prod.yaml` and `Pulumi.high-load.yaml` set others, so that all three fit on one engine.
  */
-export const defaultPorts: HostPorts = Object.freeze({ app: 3000, pgbouncer: 6432, postgres: 5433 });
+export const defaultPorts: HostPorts = Object.freeze({
+  app: 3000,
+  pgbouncer: 6432,
+  postgres: 5433,
+  prometheus: 9090,
+});
 
 /**
  * What cannot change without a restart is sized once for the largest preset, so that a switch of presets restarts
@@ -160,6 +167,9 @@ export interface RestartOnlyLimits {
   /** Memory limits of the containers in MiB: limits, not reservations. */
   readonly postgresMemoryMegabytes: number;
   readonly pgbouncerMemoryMegabytes: number;
+  /** Where `poolkit:observability` is on: a few hundred series for two weeks; each exporter passes figures on. */
+  readonly prometheusMemoryMegabytes: number;
+  readonly exporterMemoryMegabytes: number;
   /** Postgres' `shared_buffers`, `work_mem`, `maintenance_work_mem` in MiB and `autovacuum_max_workers`. */
   readonly sharedBuffersMegabytes: number;
   readonly workMegabytes: number;
@@ -175,6 +185,8 @@ export const restartOnlyLimits: RestartOnlyLimits = Object.freeze({
   pgbouncerOpenFiles: 4096,
   postgresMemoryMegabytes: 2048,
   pgbouncerMemoryMegabytes: 128,
+  prometheusMemoryMegabytes: 256,
+  exporterMemoryMegabytes: 64,
   sharedBuffersMegabytes: 256,
   workMegabytes: 4,
   maintenanceWorkMegabytes: 64,

@@ -52,6 +52,7 @@ export function allLogins(seed: pulumi.Output<string>, stack: string) {
     app: of(roles.app),
     monitor: of(roles.monitor),
     admin: of(roles.admin),
+    exporter: of(roles.exporter),
   };
 }
 

@@ -19,6 +19,8 @@ export interface SizingInput {
   readonly budget: Given;
   /** `poolkit:application`; empty for the reference application. Only its numbers count here. */
   readonly application: Given;
+  /** `poolkit:observability`. */
+  readonly observability: boolean;
 }
 
 /** The same, resolved: preset under overrides, the whole `pgbouncer.ini`. */
@@ -27,15 +29,19 @@ export interface Sizing {
   readonly sizes: Preset;
   readonly pgbouncer: PgBouncerIni;
   readonly options: BudgetOptions;
+  /** Whether exporters connect to PgBouncer and Postgres, and Prometheus asks them. */
+  readonly observability: boolean;
 }
 
 /** Resolves and checks each value on its own; whether they fit together is the budget's question. Pure. */
 export function resolveSizing(input: SizingInput): { readonly sizing: Sizing; readonly problems: Problem[] } {
   const overridden = applyOverrides(presets[input.presetName], input.overrides);
-  const pgbouncer = readPgBouncer(input.pgbouncer, pgbouncerPreset(overridden.values), input.databaseName);
+  const { observability } = input;
+  const layers = { preset: pgbouncerPreset(overridden.values), observability };
+  const pgbouncer = readPgBouncer(input.pgbouncer, layers, input.databaseName);
   const budget = readBudgetOptions(input.budget, assumedDatabaseCores[input.presetName]);
   return {
-    sizing: { sizes: overridden.values, pgbouncer: pgbouncer.ini, options: budget.options },
+    sizing: { sizes: overridden.values, pgbouncer: pgbouncer.ini, options: budget.options, observability },
     problems: [...overridden.problems, ...pgbouncer.problems, ...budget.problems],
   };
 }
@@ -57,6 +63,7 @@ export function readSizingInput(
     budget: readObject(raw, "budget", problems),
     // Whether it is one that can be run is the question of readApplication, which tells its problems.
     application: readObject(raw, "application", []),
+    observability: readSwitch(raw("observability") ?? "false", problems),
   };
   return { input, problems };
 }
@@ -78,6 +85,19 @@ export function readObject(
     fix: `pulumi config rm poolkit:${key}`,
   });
   return {};
+}
+
+/** Pulumi keeps a boolean as text. */
+function readSwitch(text: string, problems: Problem[]): boolean {
+  if (text !== "true" && text !== "false") {
+    problems.push({
+      path: "poolkit:observability",
+      found: shown(text),
+      allowed: "true or false",
+      fix: "pulumi config rm poolkit:observability",
+    });
+  }
+  return text === "true";
 }
 
 function parsed(text: string): unknown {

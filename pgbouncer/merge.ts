@@ -6,6 +6,14 @@ import { allowedText, isAllowed, type Problem } from "./values.ts";
 /** A setting as people write it in stack config. `true` and `false` mean 1 and 0. */
 export type SettingValue = string | number | boolean;
 
+/**
+ * What the driver of Prometheus' exporter sends at every login, with no way to leave it out. To swallow it loses nothing:
+ * PgBouncer's console has no numbers to round, and Postgres >= 12 prints all digits whatever a driver asks for (1 to 3).
+ * It alone needs no `options` beside it: that is a guard against a PgBouncer older than the image takes (1.26.1), and
+ * it would swallow, in silence, every setting that a client asks for in `options`.
+ */
+export const exporterStartupParameter = "extra_float_digits";
+
 /** The complete `[pgbouncer]` section, or what is wrong with it. */
 export interface MergedSettings {
   readonly settings: Record<string, string>;
@@ -33,7 +41,8 @@ export function settingProblems(key: string, value: string, path = `pgbouncer.${
     const fix = `set ${path} to one of these, or remove it to keep ${setting.default || "it unset"}`;
     return [{ path, found: JSON.stringify(value), allowed: allowedText(setting.kind), fix }];
   }
-  if (key === "ignore_startup_parameters" && value !== "" && !listItems(value).includes("options")) {
+  const isOfUser = value !== "" && value !== exporterStartupParameter;
+  if (key === "ignore_startup_parameters" && isOfUser && !listItems(value).includes("options")) {
     // Without `options` in a non-empty list PgBouncer up to 1.26.0 can be put into an endless loop (CVE-2026-107349).
     const fix = `set ${path} to "${value},options"`;
     return [{ path, found: JSON.stringify(value), allowed: "a list that includes options", fix }];

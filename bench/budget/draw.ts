@@ -85,6 +85,7 @@ export const samples: fc.Arbitrary<Sample> = fc
         transactionMilliseconds: drawn.transactionMilliseconds,
       },
       application,
+      observability: false,
     };
     const used = (id: string) => total(checkOf({ input: wide, deployment }, id).left);
     const free = total(checkOf({ input: wide, deployment }, "postgres-connections").right);

@@ -14,6 +14,7 @@ const plain = (presetName: SizingInput["presetName"]): SizingInput => ({
   pgbouncer: {},
   budget: {},
   application: {},
+  observability: false,
 });
 
 /** Many problems at once: each asks for the smallest change that mends it. */

@@ -104,10 +104,11 @@ function replicasElsewhere(path: ConnectionPath): number {
 }
 
 function consoleClients(path: ConnectionPath): Term[] {
-  const { deployConsoles, containerChecks } = path.deployment;
+  const { deployConsoles, exporterConsoles, containerChecks } = path.deployment;
   return [
     { what: "console: health probe and observer", value: monitorConsoles(path) },
     { what: "console: the deployer", value: deployConsoles },
+    ...(path.hasExporters ? [{ what: "console: exporter", value: exporterConsoles }] : []),
     { what: "health check of the container", value: containerChecks },
   ];
 }

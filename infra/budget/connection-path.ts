@@ -33,6 +33,8 @@ export interface ConnectionPath {
   readonly deployment: Deployment;
   readonly databaseName: string;
   readonly pools: readonly Pool[];
+  /** Whether Prometheus' exporters connect, too. */
+  readonly hasExporters: boolean;
   /** A value of the preset under the user's overrides. */
   size(name: keyof Preset): Figure;
   /** A global setting of PgBouncer. */
@@ -63,7 +65,7 @@ const overrideOf: Readonly<Record<string, keyof Preset>> = {
 
 export function connectionPath(
   input: SizingInput,
-  { sizes, pgbouncer, options }: Sizing,
+  { sizes, pgbouncer, options, observability }: Sizing,
   deployment: Deployment,
 ): ConnectionPath {
   const isGiven = (section: object, name: string) => Object.hasOwn(section, name);
@@ -120,6 +122,7 @@ export function connectionPath(
     }),
     pgbouncerProcesses: new Set([...Object.keys(pgbouncer.peers), pgbouncer.settings.peer_id ?? "0"]).size,
     databaseName: input.databaseName,
+    hasExporters: observability,
     pools: Object.keys(pgbouncer.databases).map((database) => poolOf(database, roles.app)),
     size,
     global,

@@ -29,6 +29,10 @@ export interface Deployment {
   readonly migrationConnections: number;
   /** CONNECTION LIMIT of the monitoring role. */
   readonly monitorRoleLimit: number;
+  /** CONNECTION LIMIT of the exporter's role: one that it keeps, one per scrape, and the former one that is closing. */
+  readonly exporterRoleLimit: number;
+  /** The exporter on PgBouncer's console: one per scrape, and the former one that is closing. */
+  readonly exporterConsoles: number;
   /** What Postgres and the containers are started with. */
   readonly limits: RestartOnlyLimits;
 }
@@ -46,6 +50,8 @@ export const kitDeployment: Deployment = Object.freeze({
   deployConnections: 2,
   migrationConnections: 2,
   monitorRoleLimit: 5,
+  exporterRoleLimit: 3,
+  exporterConsoles: 2,
   limits: restartOnlyLimits,
 });
 

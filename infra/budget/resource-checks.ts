@@ -124,7 +124,7 @@ function pgbouncerMemory(path: ConnectionPath): Check {
 function hostMemory(path: ConnectionPath): Check[] {
   const host = path.option("hostMegabytes");
   if (host.value === 0) return [];
-  const { postgresMemoryMegabytes, pgbouncerMemoryMegabytes } = path.deployment.limits;
+  const { limits } = path.deployment;
   const memory = path.demand("memoryMegabytes");
   return [
     {
@@ -134,9 +134,17 @@ function hostMemory(path: ConnectionPath): Check[] {
       kind: "capacity",
       unit: "MiB",
       left: [
-        { what: "Postgres", value: postgresMemoryMegabytes },
-        { what: "PgBouncer", value: pgbouncerMemoryMegabytes },
+        { what: "Postgres", value: limits.postgresMemoryMegabytes },
+        { what: "PgBouncer", value: limits.pgbouncerMemoryMegabytes },
         { what: "application", value: memory.value },
+        ...(path.hasExporters
+          ? [
+              {
+                what: "Prometheus and two exporters",
+                value: limits.prometheusMemoryMegabytes + 2 * limits.exporterMemoryMegabytes,
+              },
+            ]
+          : []),
       ],
       relation: "<=",
       right: [{ what: "budget.hostMegabytes", value: host.value }],

@@ -45,6 +45,7 @@ export function postgresTerms(path: ConnectionPath): Term[] {
     ...(direct === 0
       ? []
       : [{ what: "application past PgBouncer (application.directConnections)", value: direct }]),
+    ...(path.hasExporters ? [{ what: "exporter", value: deployment.exporterRoleLimit }] : []),
     ...(others === 0 ? [] : [{ what: "other connections (budget.otherConnections)", value: others }]),
   ];
 }

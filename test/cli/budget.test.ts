@@ -15,6 +15,7 @@ const wanted = {
   pgbouncer: {},
   budget: {},
   application: {},
+  observability: false,
 };
 
 /** Runs the command with a Pulumi that prints `config` (or fails with `error`) and nothing else. */

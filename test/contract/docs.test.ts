@@ -56,6 +56,7 @@ describe("documentation", () => {
     "docs/configuration.md",
     "docs/doctor.md",
     "docs/health.md",
+    "docs/observability.md",
     "docs/metrics.md",
     "docs/operations.md",
     "docs/page.md",
@@ -75,5 +76,5 @@ it("gives each stack in git ports of its own, so that all three fit on one engin
   const stacks = presetNames.map((name) => parse(read(`Pulumi.${name}.yaml`)).config);
   expect(stacks.map((config) => config["poolkit:preset"])).toEqual(presetNames);
   const ports = stacks.flatMap((config) => Object.values(config["poolkit:ports"] ?? defaultPorts));
-  expect(new Set(ports).size).toBe(9);
+  expect(new Set(ports).size).toBe(12);
 });

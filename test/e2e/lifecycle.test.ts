@@ -143,6 +143,7 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
       "pgbouncerPort",
       "poolLimits",
       "preset",
+      "prometheusUrl",
       "readme",
       "url",
     ]);

@@ -34,6 +34,7 @@ describe.skipIf(!(await engineAvailable()))("PgBouncer's own rules", () => {
     pgbouncer: { max_client_conn: 60, max_db_connections: 0, query_wait_timeout: 20, ...pgbouncer },
     budget: {},
     application: {},
+    observability: false,
   });
 
   async function connect(ports: Ports, user: string, database: string): Promise<pg.Client> {

@@ -206,6 +206,15 @@ describe("the account", () => {
     expect(queue.advice.map(({ found }) => found).join()).toContain("50 ms assumed");
   });
 
+  it("counts Prometheus' exporters where they run", () => {
+    const used = (observability: boolean) => {
+      const output: Record<string, unknown> = budgetOutput(budgetOf(input({ observability })).budget);
+      return [output["pgbouncer-clients"], output["postgres-connections"]];
+    };
+    expect(used(true)).toMatchObject([{ "console: exporter": 2, used: 52 }, { exporter: 3 }]);
+    expect(JSON.stringify(used(false))).not.toContain("exporter");
+  });
+
   it("is plain JSON with what is used and what there is", () => {
     const output = budgetOutput(budgetOf(input()).budget);
     expect(JSON.parse(JSON.stringify(output))).toEqual(output);

@@ -90,6 +90,7 @@ const refused: [string, Record<string, string>, string, string][] = [
     "poolkit:pgbouncer.default_pool_size",
     "{}",
   ],
+  ["a switch that is neither", { "poolkit:observability": "yes" }, "poolkit:observability", '"yes"'],
   ["an unknown port", ports({ web: 8080 }), "poolkit:ports.web", "an unknown key"],
   ["a privileged port", ports({ app: 80 }), "poolkit:ports.app", "80"],
   ["a port past the end", ports({ app: 65_536 }), "poolkit:ports.app", "65536"],

@@ -3,7 +3,7 @@ import type { SizingInput } from "../../infra/sizing.ts";
 export type Wanted = Partial<Omit<SizingInput, "databaseName">>;
 
 export function input(wanted: Wanted = {}): SizingInput {
-  const nothing = { overrides: {}, pgbouncer: {}, budget: {}, application: {} };
+  const nothing = { overrides: {}, pgbouncer: {}, budget: {}, application: {}, observability: false };
   return { presetName: "prod", databaseName: "poolkit", ...nothing, ...wanted };
 }
 
@@ -89,6 +89,24 @@ export const badConfigurations: [string, SizingInput, string, string][] = [
     }),
     "application.memoryMegabytes",
     "4096 (budget.hostMegabytes)",
+  ],
+  [
+    "exporters that no client of PgBouncer is left for",
+    overrides({ maxClientConnections: 51 }, { observability: true }),
+    "overrides.maxClientConnections",
+    "= 52 clients",
+  ],
+  [
+    "an exporter that no connection of Postgres is left for",
+    input({ budget: { otherConnections: 57 }, observability: true }),
+    "budget.otherConnections",
+    "= 98 connections",
+  ],
+  [
+    "Prometheus on a machine that is full without it",
+    input({ budget: { hostMegabytes: 2688 }, observability: true }),
+    "budget.hostMegabytes",
+    "3072 MiB",
   ],
   [
     "a machine that is too small",

@@ -12,6 +12,7 @@ const LONGEST: readonly string[] = [
   "e2e/own-application",
   "e2e/drift",
   "e2e/interrupt",
+  "e2e/observability",
   "app/routes/imports.integration",
   "provider/postgres-config.integration",
   "e2e/budget",

@@ -10,7 +10,8 @@ export interface Seeded {
 /** The stack's secret and everything that is derived from it. */
 export function secretsOf(stack: Seeded): string[] {
   const passwords = allRoles.map((role) => password(stack, role));
-  return [stack.seed, ...passwords, derive(stack.seed, stack.name, "token/health")];
+  const tokens = ["health", "metrics"].map((purpose) => derive(stack.seed, stack.name, `token/${purpose}`));
+  return [stack.seed, ...passwords, ...tokens];
 }
 
 export function password(stack: Seeded, role: string): string {

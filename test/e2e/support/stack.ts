@@ -20,10 +20,19 @@ export interface Outputs {
   readonly consoleUrl: string;
   readonly pgbouncerHost: string;
   readonly pgbouncerPort: number;
+  readonly prometheusUrl: string;
   readonly preset: string;
   readonly poolLimits: Record<string, number>;
   readonly readme: string;
 }
+
+export type Component =
+  | "postgres"
+  | "pgbouncer"
+  | "app"
+  | "prometheus"
+  | "pgbouncer-exporter"
+  | "postgres-exporter";
 
 /** A stack of a test project: real containers under a name of its own and on free ports. */
 export class TestStack {
@@ -40,10 +49,12 @@ export class TestStack {
   static async create(project: Project, preset: PresetName, label: string = preset): Promise<TestStack> {
     const stack = new TestStack(project, `test-${label}-${randomBytes(3).toString("hex")}`);
     await stack.must(["stack", "init", stack.name, "--no-select"]);
-    await stack.must(["config", "set", "poolkit:preset", preset, ...stack.flag]);
-    for (const port of ["app", "pgbouncer", "postgres"]) {
-      await stack.setPath(`poolkit:ports.${port}`, String(await freePort()));
+    const values = [`poolkit:preset=${preset}`];
+    for (const port of ["app", "pgbouncer", "postgres", "prometheus"]) {
+      values.push(`poolkit:ports.${port}=${await freePort()}`);
     }
+    const plain = values.flatMap((value) => ["--plaintext", value]);
+    await stack.must(["config", "set-all", "--path", ...plain, ...stack.flag]);
     const seed = ["config", "set", "--secret", "poolkit:secretSeed", ...stack.flag];
     const { code, text } = await project.run("pulumi", seed, { input: stack.seed });
     if (code !== 0) throw new Error(text);
@@ -62,7 +73,7 @@ export class TestStack {
     return ["--stack", this.name];
   }
 
-  container(component: "postgres" | "pgbouncer" | "app") {
+  container(component: Component) {
     return engine.getContainer(`poolkit-${this.name}-${component}`);
   }
 

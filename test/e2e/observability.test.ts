@@ -1,0 +1,237 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { kitDeployment } from "../../infra/budget/deployment.ts";
+import { roles } from "../../infra/names.ts";
+import { presets } from "../../infra/presets.ts";
+import { alertRules } from "../../observability/rules.ts";
+import { eventually } from "../support/load.ts";
+import { resourcesOf } from "./support/engine.ts";
+import { Project } from "./support/project.ts";
+import { leaksIn, secretsOf } from "./support/secrets.ts";
+import { type Component, TestStack } from "./support/stack.ts";
+
+/** Prometheus and its exporters, switched on at a running stack and off again. */
+const project = new Project();
+const observed = ["prometheus", "pgbouncer-exporter", "postgres-exporter"] as const;
+const others: readonly Component[] = ["postgres", "pgbouncer", "app"];
+let stack: TestStack;
+/** What the stack was before it was switched on. */
+let before: { readonly ids: string[]; readonly resources: string[] };
+let upWithIt: string;
+let connections: Watch;
+
+beforeAll(async () => {
+  stack = await TestStack.create(project, "dev", "observed");
+  await stack.mustUp();
+  before = { ids: await startsOf(others), resources: await resourcesOf(stack.name) };
+  await stack.must(["config", "set", "poolkit:observability", "true", ...stack.flag]);
+  upWithIt = (await stack.mustUp()).text;
+  connections = startWatch();
+});
+
+afterAll(async () => {
+  await connections?.stop();
+  await stack?.sweep();
+  project.remove();
+});
+
+/** Counts the exporters' connections again and again: the most at one moment. */
+interface Watch {
+  stop(): Promise<{ readonly clients: number; readonly backends: number }>;
+}
+
+function startWatch(): Watch {
+  let isStopping = false;
+  const most = { clients: 0, backends: 0 };
+  const watching = (async () => {
+    const { monitorUrl } = await stack.outputs();
+    while (!isStopping) {
+      const clients = await stack.console<{ user: string }>("SHOW CLIENTS");
+      most.clients = Math.max(most.clients, clients.filter(({ user }) => user === roles.exporter).length);
+      const backends = await stack.sql(
+        `SELECT 1 FROM pg_stat_activity WHERE usename = '${roles.exporter}'`,
+        monitorUrl,
+      );
+      most.backends = Math.max(most.backends, backends.length);
+      await sleep(20);
+    }
+    return most;
+  })();
+  return {
+    stop() {
+      isStopping = true;
+      return watching;
+    },
+  };
+}
+
+/** Container and time of its start: what is replaced or restarted has another one. */
+function startsOf(components: readonly Component[]): Promise<string[]> {
+  return Promise.all(
+    components.map(async (component) => {
+      const { Id, State } = await stack.container(component).inspect();
+      return `${component} ${Id} ${State.StartedAt}`;
+    }),
+  );
+}
+
+interface Target {
+  readonly scrapePool: string;
+  readonly health: string;
+  readonly lastError: string;
+}
+
+interface Sample {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly value: readonly [number, string];
+}
+
+async function prometheus<T>(path: string): Promise<T> {
+  const { prometheusUrl } = await stack.outputs();
+  const answer = await fetch(`${prometheusUrl}/api/v1/${path}`);
+  const { data } = (await answer.json()) as { data: T };
+  return data;
+}
+
+async function query(expression: string): Promise<readonly Sample[]> {
+  return (await prometheus<{ result: Sample[] }>(`query?query=${encodeURIComponent(expression)}`)).result;
+}
+
+describe("with poolkit:observability", () => {
+  it("replaces and restarts nothing when it is switched on", async () => {
+    expect(await startsOf(others)).toEqual(before.ids);
+  });
+
+  it("has every target up, and both exporters logged in", async () => {
+    const targets = async () => (await prometheus<{ activeTargets: Target[] }>("targets")).activeTargets;
+    const scraped = async () => (await targets()).filter(({ health }) => health !== "unknown");
+    await eventually(async () => (await scraped()).length === 3, {
+      timeoutMs: 60_000,
+      what: "a first scrape of every target",
+    });
+    const seen = (await targets()).map(({ scrapePool, health, lastError }) => ({
+      scrapePool,
+      health,
+      lastError,
+    }));
+    expect(seen.sort((a, b) => a.scrapePool.localeCompare(b.scrapePool))).toEqual(
+      ["app", "pgbouncer", "postgres"].map((scrapePool) => ({ scrapePool, health: "up", lastError: "" })),
+    );
+    expect((await query("pgbouncer_up")).map(({ value }) => value[1])).toEqual(["1"]);
+    expect((await query("pg_up")).map(({ value }) => value[1])).toEqual(["1"]);
+  });
+
+  it("evaluates every alert rule over metrics that are there, and none fires", async () => {
+    const { queryWaitTimeoutSeconds, poolTimeoutSeconds, poolSize } = presets.dev;
+    const wanted = alertRules({
+      queryWaitTimeoutSeconds,
+      poolTimeoutSeconds,
+      poolSize,
+      hasApplicationMetrics: true,
+    });
+    interface Rule {
+      readonly name: string;
+      readonly type: string;
+      readonly health: string;
+      readonly state: string;
+    }
+    const rules = async () => {
+      const { groups } = await prometheus<{ groups: { rules: Rule[] }[] }>("rules?type=alert");
+      return groups.flatMap((group) => group.rules);
+    };
+    await eventually(async () => (await rules()).every(({ health }) => health !== "unknown"), {
+      timeoutMs: 60_000,
+      what: "a first evaluation of every rule",
+    });
+    const seen = (await rules()).map(({ name, health, state }) => ({ name, health, state }));
+    expect(seen).toEqual(wanted.map(({ alert }) => ({ name: alert, health: "ok", state: "inactive" })));
+    const names = new Set(
+      wanted.flatMap(({ expr }) => expr.match(/\b(?:pgbouncer|pg|poolkit|db)_\w+/g) ?? []),
+    );
+    expect(names.size).toBeGreaterThan(8);
+    // Standard mode knows of no connection that is overdue.
+    names.delete("poolkit_pool_overdue_connections");
+    const isThere = async (name: string) => (await query(`count(${name})`)).length > 0;
+    const absent = await Promise.all([...names].map(async (name) => ((await isThere(name)) ? [] : [name])));
+    expect(absent.flat()).toEqual([]);
+  });
+
+  it("has opened no more connections meanwhile than the account has for it", async () => {
+    const most = await connections.stop();
+    expect(most.backends).toBeGreaterThan(0);
+    expect(most.backends).toBeLessThanOrEqual(kitDeployment.exporterRoleLimit);
+    expect(most.clients).toBeLessThanOrEqual(kitDeployment.exporterConsoles);
+  });
+
+  it("runs them hardened: Prometheus on loopback only, the exporters inside the network only", async () => {
+    for (const component of observed) {
+      const { Config, HostConfig } = await stack.container(component).inspect();
+      expect(HostConfig, component).toMatchObject({
+        ReadonlyRootfs: true,
+        CapDrop: ["ALL"],
+        SecurityOpt: ["no-new-privileges"],
+        Privileged: false,
+      });
+      expect(HostConfig.MemorySwap, component).toBe(HostConfig.Memory);
+      expect(Config.User, component).toMatch(/^[1-9]\d*:[1-9]\d*$/);
+      const bindings = Object.values(HostConfig.PortBindings ?? {}) as { HostIp: string }[][];
+      const hosts = bindings.flat().map(({ HostIp }) => HostIp);
+      expect(hosts, component).toEqual(component === "prometheus" ? ["127.0.0.1"] : []);
+    }
+  });
+
+  it("shows its secrets nowhere", async () => {
+    const secrets = secretsOf(stack);
+    const places: Record<string, string> = { "output of up": upWithIt };
+    places["preview --diff"] = (await stack.preview("--diff", "--json")).text;
+    places["state files"] = filesBelow(join(project.directory, "state"));
+    places["what Prometheus tells of its configuration"] = JSON.stringify(await prometheus("status/config"));
+    for (const component of observed) {
+      const container = stack.container(component);
+      places[`inspect ${component}`] = JSON.stringify(await container.inspect());
+      places[`logs ${component}`] = (await container.logs({ stdout: true, stderr: true })).toString();
+      places[`processes ${component}`] = JSON.stringify(await container.top({ ps_args: "axwwe" }));
+    }
+    const found = Object.entries(places).flatMap(([place, text]) =>
+      leaksIn(text, secrets).map((leak) => [place, leak]),
+    );
+    expect(found).toEqual([]);
+  });
+
+  it("is refused at preview where its connections do not fit", async () => {
+    await stack.setPath("poolkit:overrides.maxClientConnections", "31");
+    try {
+      const { code, text } = await stack.preview();
+      expect(code, text).not.toBe(0);
+      expect(text).toContain("2 (console: exporter)");
+      expect(text).toContain("= 32 clients");
+    } finally {
+      await stack.must(["config", "rm", "poolkit:overrides", ...stack.flag]);
+    }
+  });
+
+  it("changes nothing at a second up that refreshes", async () => {
+    const second = await stack.up("--refresh", "--expect-no-changes");
+    expect(second.code, second.text).toBe(0);
+  });
+
+  it("leaves the stack as it was when it is switched off", async () => {
+    await stack.must(["config", "set", "poolkit:observability", "false", ...stack.flag]);
+    await stack.mustUp();
+    expect(await resourcesOf(stack.name)).toEqual(before.resources);
+    expect(await startsOf(others)).toEqual(before.ids);
+    const left = await stack.sql(`SELECT 1 FROM pg_roles WHERE rolname = '${roles.exporter}'`);
+    expect(left).toEqual([]);
+    const config = await stack.console<{ key: string; value: string }>("SHOW CONFIG");
+    expect(JSON.stringify(config)).not.toMatch(/poolkit_exporter|extra_float_digits/);
+    expect((await stack.health()).status).toBe(200);
+  });
+});
+
+function filesBelow(directory: string): string {
+  const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return files.map((entry) => readFileSync(join(entry.parentPath, entry.name), "utf8")).join("\n");
+}

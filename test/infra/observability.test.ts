@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { alertSizes } from "../../infra/alert-sizes.ts";
+import { hostBasedAccess } from "../../infra/postgres-settings.ts";
+import { resolveSizing, type SizingInput } from "../../infra/sizing.ts";
+import { settingProblems } from "../../pgbouncer/merge.ts";
+import { input, overrides, pgbouncer } from "../support/configurations.ts";
+
+function settings(wanted: SizingInput): Record<string, string | undefined> {
+  const { sizing, problems } = resolveSizing(wanted);
+  expect(problems).toEqual([]);
+  return { ...sizing.pgbouncer.settings };
+}
+
+describe("poolkit:observability", () => {
+  it("is the exporter's login on PgBouncer's console, and nothing where it is off", () => {
+    const off = settings(input());
+    expect(off.stats_users).toBe("poolkit_monitor");
+    expect(off.ignore_startup_parameters).toBeUndefined();
+    expect(settings(input({ observability: true }))).toEqual({
+      ...off,
+      stats_users: "poolkit_monitor,poolkit_exporter",
+      ignore_startup_parameters: "extra_float_digits",
+    });
+  });
+
+  it("keeps the user's own parameters that PgBouncer swallows", () => {
+    const own = { ignore_startup_parameters: "search_path,options" };
+    expect(settings(pgbouncer(own)).ignore_startup_parameters).toBe("search_path,options");
+    const observed = settings(pgbouncer(own, { observability: true }));
+    expect(observed.ignore_startup_parameters).toBe("search_path,options,extra_float_digits");
+  });
+
+  it("makes a PgBouncer that swallows settings without options no more allowed than before", () => {
+    const problems = (value: string) => settingProblems("ignore_startup_parameters", value).length;
+    expect(problems("extra_float_digits")).toBe(0);
+    expect(problems("search_path")).toBe(1);
+    expect(problems("search_path,extra_float_digits")).toBe(1);
+  });
+
+  it("lets the exporter into the application's database only", () => {
+    const lines = (hasExporter: boolean) => hostBasedAccess("shop", hasExporter);
+    const added = lines(true).filter((line) => !lines(false).includes(line));
+    expect(added).toEqual(["host shop poolkit_exporter all scram-sha-256"]);
+  });
+});
+
+describe("the sizes that alerts follow", () => {
+  const sizes = (wanted: SizingInput) => alertSizes(wanted, resolveSizing(wanted).sizing, true);
+
+  it("are the preset's under the user's overrides", () => {
+    expect(sizes(input())).toMatchObject({
+      queryWaitTimeoutSeconds: 5,
+      poolTimeoutSeconds: 10,
+      poolSize: 15,
+    });
+    expect(sizes(overrides({ queryWaitTimeoutSeconds: 4, poolSize: 12 }))).toMatchObject({
+      queryWaitTimeoutSeconds: 4,
+      poolSize: 12,
+    });
+  });
+
+  it("are those of the application's own entries, where it has some", () => {
+    const entries = {
+      default_pool_size: 12,
+      databases: { poolkit: { pool_size: 9 }, reports: { pool_size: 3 } },
+    };
+    expect(sizes(pgbouncer(entries)).poolSize).toBe(9);
+  });
+});
