@@ -1,0 +1,188 @@
+/** A line of a panel, or as many as its expression has series. */
+export interface Line {
+  readonly expr: string;
+  /** Name of the line; `{{label}}` is the value of a label. */
+  readonly legend: string;
+}
+
+/** A time series of the dashboard. */
+export interface Panel {
+  readonly title: string;
+  /** What it means when the lines move, and what to look at then. */
+  readonly description: string;
+  /** Grafana's name of the unit. */
+  readonly unit: "short" | "s" | "ops" | "reqps" | "bytes";
+  readonly lines: readonly Line[];
+}
+
+/** Panels beside each other under a heading. */
+export interface Section {
+  readonly title: string;
+  readonly panels: readonly Panel[];
+}
+
+/** `$stack` is chosen in Grafana: one dashboard serves all stacks that send to the same Prometheus. */
+const stack = 'stack="$stack"';
+const of = (metric: string, labels = "") => `${metric}{${[stack, labels].filter(Boolean).join(",")}}`;
+/** PgBouncer's console and Postgres' own databases are not what the application uses. */
+const pools = 'database!="pgbouncer"';
+const databases = 'datname!~"template.*|postgres"';
+const rate = (metric: string, labels?: string) => `rate(${of(metric, labels)}[$__rate_interval])`;
+const quantile = (share: number, histogram: string) =>
+  `histogram_quantile(${share}, sum by (le) (${rate(`${histogram}_bucket`)}))`;
+const quantiles = (histogram: string): Line[] => [
+  { expr: quantile(0.5, histogram), legend: "median" },
+  { expr: quantile(0.99, histogram), legend: "99 %" },
+];
+
+/** Along the path of a request, from the outside in: where it waits is where the lines rise first. */
+export const sections: readonly Section[] = [
+  {
+    title: "Stack",
+    panels: [
+      {
+        title: "Targets that answer",
+        description: "0 = Prometheus cannot scrape it: the process is down, hangs or refuses the token.",
+        unit: "short",
+        lines: [
+          { expr: of("up"), legend: "{{job}}" },
+          { expr: of("pgbouncer_up"), legend: "login to PgBouncer" },
+          { expr: of("pg_up"), legend: "login to Postgres" },
+        ],
+      },
+      {
+        title: "Requests",
+        description: "Answered per second. 503 = shed: the pool's queue is full or the breaker is open.",
+        unit: "reqps",
+        lines: [
+          {
+            expr: `sum by (http_response_status_code) (${rate("http_server_request_duration_seconds_count")})`,
+            legend: "{{http_response_status_code}}",
+          },
+        ],
+      },
+      {
+        title: "Time of a request",
+        description: "From its arrival to the end of the answer.",
+        unit: "s",
+        lines: quantiles("http_server_request_duration_seconds"),
+      },
+    ],
+  },
+  {
+    title: "Application",
+    panels: [
+      {
+        title: "Connections of the pool",
+        description: "used = limit, and work waits: the pool is too small or its connections are kept.",
+        unit: "short",
+        lines: [
+          { expr: of("db_client_connection_count"), legend: "{{state}}" },
+          { expr: of("db_client_connection_pending_requests"), legend: "waiting" },
+          { expr: of("db_client_connection_max"), legend: "limit" },
+        ],
+      },
+      {
+        title: "Wait for a connection",
+        description: "Enhanced mode. At DATABASE_POOL_TIMEOUT a request gives up.",
+        unit: "s",
+        lines: quantiles("db_client_connection_wait_time_seconds"),
+      },
+      {
+        title: "Time of a statement",
+        description: "With its wait for a connection.",
+        unit: "s",
+        lines: quantiles("db_client_operation_duration_seconds"),
+      },
+      {
+        title: "What goes wrong",
+        description:
+          "Per second. Timeouts with free servers in PgBouncer: the application's pool is the narrow place.",
+        unit: "ops",
+        lines: [
+          { expr: rate("db_client_connection_timeouts_total"), legend: "gave up waiting" },
+          { expr: `sum by (reason) (${rate("poolkit_retries_total")})`, legend: "repeated: {{reason}}" },
+          { expr: rate("poolkit_circuit_opened_total"), legend: "breaker opened" },
+          { expr: rate("poolkit_pool_idle_errors_total"), legend: "idle connection lost" },
+        ],
+      },
+    ],
+  },
+  {
+    title: "PgBouncer",
+    panels: [
+      {
+        title: "Clients",
+        description: "Waiting for longer than a moment: the pool of servers is the narrow place.",
+        unit: "short",
+        lines: [
+          { expr: of("pgbouncer_pools_client_active_connections", pools), legend: "{{database}} active" },
+          { expr: of("pgbouncer_pools_client_waiting_connections", pools), legend: "{{database}} waiting" },
+          { expr: of("pgbouncer_config_max_client_connections"), legend: "limit" },
+        ],
+      },
+      {
+        title: "Servers",
+        description: "active = size for long: poolkit budget --observe says whether the pool is too small.",
+        unit: "short",
+        lines: [
+          { expr: of("pgbouncer_pools_server_active_connections", pools), legend: "{{database}} active" },
+          { expr: of("pgbouncer_pools_server_idle_connections", pools), legend: "{{database}} idle" },
+          { expr: of("pgbouncer_databases_pool_size", 'name!="pgbouncer"'), legend: "{{name}} size" },
+        ],
+      },
+      {
+        title: "Longest wait",
+        description: "At query_wait_timeout a client is disconnected.",
+        unit: "s",
+        lines: [{ expr: of("pgbouncer_pools_client_maxwait_seconds", pools), legend: "{{database}}" }],
+      },
+      {
+        title: "Statements",
+        description: "Per second, through PgBouncer.",
+        unit: "ops",
+        lines: [{ expr: rate("pgbouncer_stats_totals_queries_pooled_total", pools), legend: "{{database}}" }],
+      },
+    ],
+  },
+  {
+    title: "Postgres",
+    panels: [
+      {
+        title: "Connections",
+        description: "idle in transaction holds locks and a server of PgBouncer: poolkit doctor names who.",
+        unit: "short",
+        lines: [
+          { expr: `sum by (state) (${of("pg_stat_activity_count")}) > 0`, legend: "{{state}}" },
+          { expr: of("pg_settings_max_connections"), legend: "limit" },
+        ],
+      },
+      {
+        title: "Transactions",
+        description: "Per second.",
+        unit: "ops",
+        lines: [
+          { expr: rate("pg_stat_database_xact_commit", databases), legend: "{{datname}} committed" },
+          { expr: rate("pg_stat_database_xact_rollback", databases), legend: "{{datname}} rolled back" },
+        ],
+      },
+      {
+        title: "Longest transaction",
+        description: "Long ones keep locks and hold back the vacuum.",
+        unit: "s",
+        lines: [
+          {
+            expr: `max by (state) (${of("pg_stat_activity_max_tx_duration", databases)})`,
+            legend: "{{state}}",
+          },
+        ],
+      },
+      {
+        title: "Size of the database",
+        description: "On disk, with indexes.",
+        unit: "bytes",
+        lines: [{ expr: of("pg_database_size_bytes", databases), legend: "{{datname}}" }],
+      },
+    ],
+  },
+];
