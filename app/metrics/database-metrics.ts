@@ -1,3 +1,4 @@
+import { FAILURES, type FailureKind } from "../lib/database-failure.ts";
 import { POOL_APPLICATION_NAME } from "../lib/database-pool.ts";
 import type { OperationTime } from "../lib/operation-times.ts";
 import type { PoolState } from "../lib/pool-exchange.ts";
@@ -6,6 +7,8 @@ import { type Family, family, histograms, type Labels, single } from "./family.t
 /** The name under which the connections stand in pg_stat_activity and SHOW CLIENTS, too. */
 const POOL: Labels = { pool_name: POOL_APPLICATION_NAME };
 const CIRCUIT_STATES = ["closed", "open", "half_open"] as const satisfies readonly PoolState["circuit"][];
+/** All are shown from the start: a series that appears with its first event has no rise to be seen. */
+const REPEATED = (Object.keys(FAILURES) as FailureKind[]).filter((kind) => FAILURES[kind].retry !== "never");
 
 /** What the database layer shows of itself. What its mode cannot know is left out. */
 export function databaseMetrics(pool: PoolState, operations: readonly OperationTime[]): Family[] {
@@ -32,7 +35,7 @@ export function databaseMetrics(pool: PoolState, operations: readonly OperationT
     single("poolkit_pool_draining", pool.drainingPools, POOL),
     family(
       "poolkit_retries_total",
-      Object.entries(counters.retries).map(([reason, value]) => ({ labels: { reason }, value })),
+      REPEATED.map((reason) => ({ labels: { reason }, value: counters.retries[reason] ?? 0 })),
     ),
     single("poolkit_retries_given_up_total", counters.retriesGivenUp),
     family(

@@ -75,6 +75,7 @@ describe("metrics of the database layer", () => {
       poolkit_pool_longest_wait_seconds: 1.5,
       poolkit_pool_draining: 1,
       "poolkit_retries_total reason=unreachable": 11,
+      "poolkit_retries_total reason=write_conflict": 0,
       poolkit_retries_given_up_total: 12,
       "poolkit_circuit_state state=open": 1,
       "poolkit_circuit_state state=closed": 0,
