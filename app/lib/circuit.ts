@@ -36,6 +36,8 @@ export class Circuit {
     { halfOpenAfter: 0, breaker: new ConsecutiveBreaker(OPENS_AFTER) },
   );
   readonly #isReachable: () => Promise<boolean>;
+  /** The policy has heard of a failure and of no success since. */
+  #isCounting = false;
   #timer: NodeJS.Timeout | undefined;
   #isDisposed = false;
 
@@ -49,10 +51,31 @@ export class Circuit {
     return NAMES[this.#policy.state];
   }
 
-  /** Runs `work`. @throws CircuitOpenError at once, without running it, while the breaker is not closed. */
-  run<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (this.#policy.state !== CircuitState.Closed) return Promise.reject(new CircuitOpenError());
-    return this.#policy.execute(work);
+  /**
+   * Runs `work`. @throws CircuitOpenError at once, without running it, while the breaker is not closed.
+   * The policy hears of every failure, and of a success only where that ends a row of failures: so work costs nothing
+   * while all is well.
+   */
+  async run<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#policy.state !== CircuitState.Closed) throw new CircuitOpenError();
+    let result: Result;
+    try {
+      result = await work();
+    } catch (error) {
+      this.#isCounting = true;
+      await this.#tell(() => Promise.reject(error));
+      throw error;
+    }
+    if (this.#isCounting) {
+      this.#isCounting = false;
+      await this.#tell(() => Promise.resolve());
+    }
+    return result;
+  }
+
+  /** Others may have opened the breaker meanwhile: then its trials decide, not work from before. */
+  async #tell(outcome: () => Promise<void>): Promise<void> {
+    if (this.#policy.state === CircuitState.Closed) await this.#policy.execute(outcome).catch(() => {});
   }
 
   /** Ends the trials. */

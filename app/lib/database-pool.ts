@@ -1,5 +1,5 @@
 import { PrismaPg } from "@prisma/adapter-pg";
-import type { SqlDriverAdapter } from "@prisma/driver-adapter-utils";
+import type { SqlDriverAdapter, SqlQuery } from "@prisma/driver-adapter-utils";
 import type pg from "pg";
 import type { DatabaseSettings } from "./config.ts";
 import {
@@ -44,6 +44,16 @@ export const POOL_APPLICATION_NAME = "poolkit-app";
 /** Time before the first keep-alive probe of an idle socket: well below what firewalls and NAT forget. */
 const KEEP_ALIVE_DELAY_MILLIS = 30_000;
 
+/** A query that is prepared under this name, once on each connection; at most 63 characters, one SQL text per name. */
+export interface NamedQuery extends SqlQuery {
+  readonly statementName: string;
+}
+
+/** All other queries are prepared without a name, for one run: pg keeps every name for as long as its connection lives. */
+function statementNameOf(query: SqlQuery | NamedQuery): string {
+  return "statementName" in query ? query.statementName : "";
+}
+
 function poolConfig(settings: DatabaseSettings): pg.PoolConfig {
   return {
     connectionString: settings.connectionString,
@@ -56,6 +66,10 @@ function poolConfig(settings: DatabaseSettings): pg.PoolConfig {
   };
 }
 
+function adapterOptions({ schema }: DatabaseSettings) {
+  return { schema, statementNameGenerator: statementNameOf };
+}
+
 /** Opens a pool in the mode that the settings name. Opens no connection yet: that happens with the first query. */
 export function openPool(settings: DatabaseSettings, observer: PoolObserver): Promise<OpenPool> {
   return settings.mode === "enhanced" ? openEnhanced(settings, observer) : openStandard(settings, observer);
@@ -63,7 +77,7 @@ export function openPool(settings: DatabaseSettings, observer: PoolObserver): Pr
 
 /** Standard mode: the adapter makes, owns and ends the pool; its counters are out of reach. */
 async function openStandard(settings: DatabaseSettings, observer: PoolObserver): Promise<OpenPool> {
-  const options = { schema: settings.schema, onPoolError: observer.onIdleError };
+  const options = { ...adapterOptions(settings), onPoolError: observer.onIdleError };
   const adapter = await new PrismaPg(poolConfig(settings), options).connect();
   return {
     settings,
@@ -90,7 +104,7 @@ async function openEnhanced(settings: DatabaseSettings, observer: PoolObserver):
   );
   // Without a listener a broken idle connection ends the process.
   pool.on("error", observer.onIdleError);
-  const adapter = await new PrismaPg(pool, { schema: settings.schema }).connect();
+  const adapter = await new PrismaPg(pool, adapterOptions(settings)).connect();
   return {
     settings,
     adapter,

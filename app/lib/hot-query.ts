@@ -1,4 +1,6 @@
-import type { ArgType } from "@prisma/driver-adapter-utils";
+import { createHash } from "node:crypto";
+import { type ArgType, isDriverAdapterError } from "@prisma/driver-adapter-utils";
+import type { NamedQuery } from "./database-pool.ts";
 import { databasePool } from "./prisma.ts";
 
 /** Reads each column of a row as the adapter gives it: texts for dates, enums and uuids, null for NULL. */
@@ -7,7 +9,16 @@ export type Columns<Row> = { readonly [Name in keyof Row]: (value: unknown) => R
 /** Readers for the columns of a hot query. */
 export const read = {
   text: (value: unknown) => String(value),
+  integer: (value: unknown) => Number(value),
   instant: (value: unknown) => new Date(String(value)),
+  /** Rows inside of a row, as `json_agg(json_build_object(…))` gives them. Throws where one lacks a column. */
+  list:
+    <Row extends object>(columns: Columns<Row>) =>
+    (value: unknown): Row[] => {
+      const rows: Readonly<Record<string, unknown>>[] = JSON.parse(String(value));
+      const readers = readersOf(columns);
+      return rows.map((row) => readRow(readers, (name) => (Object.hasOwn(row, name) ? row[name] : MISSING)));
+    },
   optional:
     <Value>(reader: (value: unknown) => Value) =>
     (value: unknown) =>
@@ -24,32 +35,68 @@ export const read = {
 
 export const uuid: ArgType = { arity: "scalar", scalarType: "uuid" };
 
+type Readers<Row extends object> = readonly (readonly [
+  keyof Row & string,
+  (value: unknown) => Row[keyof Row & string],
+])[];
+
+function readersOf<Row extends object>(columns: Columns<Row>): Readers<Row> {
+  return Object.entries(columns) as [keyof Row & string, (value: unknown) => Row[keyof Row & string]][];
+}
+
+/** Stands for a column that is not there; NULL is null. */
+const MISSING = Symbol("missing");
+
+function readRow<Row extends object>(
+  readers: Readers<Row>,
+  lookUp: (name: string, index: number) => unknown,
+) {
+  const found: Partial<Row> = {};
+  for (const [index, [name, reader]] of readers.entries()) {
+    const value = lookUp(name, index);
+    if (value === MISSING) throw new Error(`the query gives no column ${name}`);
+    found[name] = reader(value);
+  }
+  return found as Row;
+}
+
 /**
  * A query by hand for a path that a profile has shown to be hot: past Prisma's client (its share is about half of the
- * CPU time of a small read), but on the same pool, with the same retry, circuit breaker and drain. `sql` must give the
- * columns of `Row` under their names; give `Row` the type that Prisma's own query has, and hold the two equal by a test.
+ * CPU time of a small read) and prepared once per connection, but on the same pool, with the same retry, circuit breaker
+ * and drain. `sql` must give the columns of `Row` under their names; give `Row` the type that Prisma's own query has, and
+ * hold the two equal by a test (app/routes/session-view.ts is one).
  *
  *   const findSession = hotQuery<SessionHead>("SELECT … WHERE id = $1", [uuid], { id: read.text, … });
  *   const [session] = await findSession(id);
  *
- * It takes no part in a transaction. The returned function rejects with the adapter's errors, and with an Error when a column is missing.
+ * It takes no part in a transaction. Behind PgBouncer it needs `max_prepared_statements` above 0. The returned function
+ * rejects with the adapter's errors, and with an Error when a column is missing.
  */
 export function hotQuery<Row extends object>(
   sql: string,
   argTypes: ArgType[],
   columns: Columns<Row>,
 ): (...args: unknown[]) => Promise<Row[]> {
-  type Name = keyof Row & string;
-  const readers = Object.entries(columns) as [Name, (value: unknown) => Row[Name]][];
+  const readers = readersOf(columns);
+  const statementName = `hot_${createHash("sha256").update(sql).digest("hex").slice(0, 16)}`;
   return async (...args) => {
-    const { columnNames, rows } = await databasePool.queryRaw({ sql, args, argTypes });
-    const places = readers.map(([name]) => columnNames.indexOf(name));
-    const missing = places.indexOf(-1);
-    if (missing >= 0) throw new Error(`the query gives no column ${readers[missing]?.[0]}`);
-    return rows.map((row) => {
-      const found: Partial<Row> = {};
-      for (const [index, [name, reader]] of readers.entries()) found[name] = reader(row[places[index] ?? -1]);
-      return found as Row;
+    const query: NamedQuery = { sql, args, argTypes, statementName };
+    const { columnNames, rows } = await databasePool.queryRaw(query).catch((error: unknown) => {
+      // A migration changed the type of a column: the statement as it was prepared is of no use any more.
+      if (!isStalePlan(error)) throw error;
+      return databasePool.queryRaw({ sql, args, argTypes });
     });
+    const places = readers.map(([name]) => columnNames.indexOf(name));
+    return rows.map((row) =>
+      readRow(readers, (_name, index) => {
+        const place = places[index] ?? -1;
+        return place < 0 ? MISSING : row[place];
+      }),
+    );
   };
+}
+
+/** Postgres' feature_not_supported, here "cached plan must not change result type". */
+function isStalePlan(error: unknown): boolean {
+  return isDriverAdapterError(error) && error.cause.originalCode === "0A000";
 }

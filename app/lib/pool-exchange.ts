@@ -157,20 +157,18 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
    * allow (see mayRepeat). Statements outside of transactions and the begin of a transaction go through it by
    * themselves; inTransaction uses it for whole transactions.
    */
-  async withRetry<Result>(what: () => Repeatable, attempt: () => Promise<Result>): Promise<Result> {
+  withRetry<Result>(what: () => Repeatable, attempt: () => Promise<Result>): Promise<Result> {
     const startedAt = performance.now();
-    try {
-      return await attempt();
-    } catch (error) {
-      return await repeatAfter(error, {
+    return attempt().catch((error: unknown) =>
+      repeatAfter(error, {
         attempt,
         what,
         startedAt,
         budgetMs: this.settings.retryBudgetSeconds * 1000,
         clock: currentWork()?.clock ?? new RetryClock(),
         counts: this.#retryCounts,
-      });
-    }
+      }),
+    );
   }
 
   #circuitFor({ connectionString }: DatabaseSettings): Circuit {
@@ -248,13 +246,13 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
     return Promise.resolve(this);
   }
 
-  async queryRaw(query: SqlQuery): Promise<SqlResultSet> {
+  queryRaw(query: SqlQuery): Promise<SqlResultSet> {
     const kind = () => (isRead(query.sql) ? "read" : "write");
-    return await this.#work(operationOf(query.sql), kind, (lease) => lease.pool.adapter.queryRaw(query));
+    return this.#work(operationOf(query.sql), kind, (lease) => lease.pool.adapter.queryRaw(query));
   }
 
-  async executeRaw(query: SqlQuery): Promise<number> {
-    return await this.#work(
+  executeRaw(query: SqlQuery): Promise<number> {
+    return this.#work(
       operationOf(query.sql),
       () => "write",
       (lease) => lease.pool.adapter.executeRaw(query),
@@ -272,8 +270,8 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
     }
   }
 
-  async startTransaction(isolationLevel?: IsolationLevel): Promise<Transaction> {
-    return await this.#work(
+  startTransaction(isolationLevel?: IsolationLevel): Promise<Transaction> {
+    return this.#work(
       "BEGIN",
       () => "begin",
       async (lease) => {
@@ -319,17 +317,13 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
     }
   }
 
-  async #attempt<Result>(first: PoolLease, call: (lease: PoolLease) => Promise<Result>): Promise<Result> {
+  #attempt<Result>(first: PoolLease, call: (lease: PoolLease) => Promise<Result>): Promise<Result> {
     const lease = this.#lease ?? first;
-    const leave = lease === first ? NOTHING : lease.enter();
-    try {
-      return await lease.answer(call(lease));
-    } catch (error) {
+    const answered = lease.answer(call(lease)).catch((error: unknown) => {
       if (lease.noteFailure(error)) this.#counters.acquireTimeouts += 1;
       throw error;
-    } finally {
-      leave();
-    }
+    });
+    return lease === first ? answered : answered.finally(lease.enter());
   }
 
   getConnectionInfo(): ConnectionInfo {

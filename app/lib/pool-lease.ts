@@ -56,11 +56,19 @@ export class PoolLease {
 
   /** What `call` gives, or the error of `cutOff` when that comes first. */
   answer<Result>(call: Promise<Result>): Promise<Result> {
-    const { promise, resolve, reject } = Promise.withResolvers<Result>();
-    this.#unanswered.add(reject);
-    const forget = () => this.#unanswered.delete(reject);
-    call.then(resolve, reject).finally(forget);
-    return promise;
+    return new Promise((resolve, reject) => {
+      this.#unanswered.add(reject);
+      call.then(
+        (result) => {
+          this.#unanswered.delete(reject);
+          resolve(result);
+        },
+        (error: unknown) => {
+          this.#unanswered.delete(reject);
+          reject(error);
+        },
+      );
+    });
   }
 
   /**

@@ -20,9 +20,9 @@ export function inTransaction<Result>(
 ): Promise<Result> {
   return databasePool.withRetry(
     () => "transaction",
-    () => {
+    async () => {
       const { transactionMaxWaitSeconds, transactionTimeoutSeconds } = databasePool.settings;
-      return prisma.$transaction(work, {
+      return await prisma.$transaction(work, {
         ...options,
         maxWait: transactionMaxWaitSeconds * 1000,
         timeout: transactionTimeoutSeconds * 1000,

@@ -1,11 +1,12 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { MessageRole } from "../generated/prisma/enums.ts";
-import { prisma } from "../lib/prisma.ts";
+import { Refusal } from "../lib/http-errors.ts";
 import { inTransaction } from "../lib/transaction.ts";
 import { instant, MAX_MESSAGE_CHARACTERS, name, text } from "../processing/fields.ts";
 import { schedulers } from "../processing/schedulers.ts";
 import { listQuery, listSessions } from "./session-list.ts";
+import { findSessionView } from "./session-view.ts";
 
 const byId = z.strictObject({ id: z.uuid() });
 
@@ -27,24 +28,9 @@ export function registerSessions(server: FastifyInstance): void {
   server.get("/api/sessions", (request) => listSessions(listQuery.parse(request.query)));
 
   server.get("/api/sessions/:id", async (request) => {
-    const { company, ...session } = await prisma.chatSession.findUniqueOrThrow({
-      where: byId.parse(request.params),
-      select: {
-        id: true,
-        externalId: true,
-        status: true,
-        startedAt: true,
-        endedAt: true,
-        importId: true,
-        company: { select: { name: true } },
-        messages: { select: { role: true, content: true, sentAt: true }, orderBy: { position: "asc" } },
-        stages: {
-          select: { stage: true, status: true, attempts: true, result: true, error: true, updatedAt: true },
-          orderBy: { stage: "asc" },
-        },
-      },
-    });
-    return { ...session, company: company.name };
+    const session = await findSessionView(byId.parse(request.params).id);
+    if (session === null) throw new Refusal(404, "not_found", "There is no such record.");
+    return session;
   });
 
   server.post("/api/sessions", async (request, reply) => {

@@ -28,8 +28,16 @@ try {
       INSERT INTO app.chat_sessions (id, company_id, external_id, started_at)
       SELECT gen_random_uuid(), (SELECT id FROM app.companies LIMIT 1), 'bench-' || n, now()
       FROM generate_series(1, ${SESSIONS}) AS n`);
-    await client.query("ANALYZE app.chat_sessions");
-    return (await client.query<{ id: string }>("SELECT id FROM app.chat_sessions LIMIT 500")).rows;
+    await client.query(`
+      INSERT INTO app.messages (id, session_id, position, role, content, sent_at)
+      SELECT gen_random_uuid(), session.id, position, 'USER', 'Where is my parcel?', now()
+        FROM app.chat_sessions AS session, generate_series(1, 4) AS position WHERE external_id LIKE 'bench-%'`);
+    await client.query("ANALYZE");
+    return (
+      await client.query<{ id: string }>(
+        "SELECT id FROM app.chat_sessions WHERE external_id LIKE 'bench-%' LIMIT 500",
+      )
+    ).rows;
   });
   const paths = ids.map(({ id }) => `/sessions/${id}`);
   const environment = {
@@ -42,6 +50,22 @@ try {
   };
   row("machine", `${availableParallelism()} cores for everything, ${rounds} rounds of ${seconds} s`);
   if (options.only === undefined || options.only === "route") {
+    await compare(
+      "GET /api/sessions/:id / pg named statement",
+      "view",
+      "view-pg",
+      ">= 0.85",
+      paths,
+      environment,
+    );
+    await compare(
+      "the same by Prisma / pg named statement",
+      "view-prisma",
+      "view-pg",
+      "",
+      paths,
+      environment,
+    );
     await compare("Prisma singleton / pg named statement", "singleton", "pg", ">= 0.85", paths, environment);
   }
   if (options.only === undefined || options.only === "levers") {

@@ -6,8 +6,9 @@ import { PrismaClient } from "../../app/generated/prisma/client.ts";
 import { loadConfig } from "../../app/lib/config.ts";
 import { hotQuery, read, uuid } from "../../app/lib/hot-query.ts";
 import { databasePool, prisma } from "../../app/lib/prisma.ts";
+import { findSessionView, SESSION_VIEW_SQL, sessionSelect } from "../../app/routes/session-view.ts";
 
-/** What the route answers with. */
+/** What the route answers with; the application's own answers with more. */
 interface Session {
   readonly id: string;
   readonly externalId: string;
@@ -69,22 +70,41 @@ const ways: Readonly<Record<string, () => Promise<(id: string) => Promise<Sessio
     );
     return async (id) => (await findSession(id))[0] ?? null;
   },
+  /** The application's own read of one session, with its messages and stages. */
+  async view() {
+    await databasePool.use(database);
+    return findSessionView;
+  },
+  /** The same SQL as a named statement on a bare pool. */
+  async "view-pg"() {
+    const pool = bare();
+    return async (id) =>
+      (await pool.query<Session>({ name: "view", text: SESSION_VIEW_SQL, values: [id] })).rows[0] ?? null;
+  },
+  /** What the application's read would be by Prisma's client: four statements. */
+  async "view-prisma"() {
+    await databasePool.use(database);
+    return (id) => prisma.chatSession.findUnique({ where: { id }, select: sessionSelect });
+  },
   /** Prisma on a bare pool: what the singleton's own layer is compared with. */
   async bare() {
     return byPrisma(new PrismaClient({ adapter: new PrismaPg(bare(), { schema: database.schema }) }));
   },
 };
 
-const way = ways[process.argv[2] ?? ""];
+const name = process.argv[2] ?? "";
+const way = ways[name];
 if (way === undefined) throw new Error(`usage: server.ts ${Object.keys(ways).join("|")}`);
 const find = await way();
 
 const server = Fastify({ logger: false });
 const text = { type: "string" } as const;
 const session = { type: "object", properties: { id: text, externalId: text, status: text, startedAt: text } };
+/** The application has no schema for its answers. */
+const schema = name.startsWith("view") ? {} : { response: { 200: session } };
 server.get<{ Params: { id: string } }>(
   "/sessions/:id",
-  { schema: { response: { 200: session } } },
+  { schema },
   async ({ params }, reply) => (await find(params.id)) ?? reply.code(404).send(),
 );
 /** Microseconds of CPU time since the start, so that the load generator can take differences. */

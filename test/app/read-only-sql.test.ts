@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { isRead } from "../../app/lib/read-only-sql.ts";
+import { SESSION_VIEW_SQL } from "../../app/routes/session-view.ts";
 
 describe("isRead", () => {
   it.each([
@@ -8,6 +9,7 @@ describe("isRead", () => {
     'SELECT "t"."id" FROM "app"."t" WHERE "t"."update" IN ($1,$2)',
     "SELECT max(started_at), coalesce(min(id), 0) FROM chat_sessions WHERE note = 'please delete; it''s old'",
     "select 1;",
+    SESSION_VIEW_SQL,
   ])("%s", (sql) => {
     expect(isRead(sql)).toBe(true);
   });
