@@ -69,8 +69,9 @@ function readRow<Row extends object>(
  *   const findSession = hotQuery<SessionHead>("SELECT … WHERE id = $1", [uuid], { id: read.text, … });
  *   const [session] = await findSession(id);
  *
- * It takes no part in a transaction. Behind PgBouncer it needs `max_prepared_statements` above 0. The returned function
- * rejects with the adapter's errors, and with an Error when a column is missing.
+ * It takes no part in a transaction. Behind a PgBouncer with `max_prepared_statements` 0, and after a migration of its
+ * columns, it costs a second attempt. The returned function rejects with the adapter's errors, and with an Error when a
+ * column is missing.
  */
 export function hotQuery<Row extends object>(
   sql: string,
@@ -82,8 +83,7 @@ export function hotQuery<Row extends object>(
   return async (...args) => {
     const query: NamedQuery = { sql, args, argTypes, statementName };
     const { columnNames, rows } = await databasePool.queryRaw(query).catch((error: unknown) => {
-      // A migration changed the type of a column: the statement as it was prepared is of no use any more.
-      if (!isStalePlan(error)) throw error;
+      if (!isPreparedStatementUnusable(error)) throw error;
       return databasePool.queryRaw({ sql, args, argTypes });
     });
     const places = readers.map(([name]) => columnNames.indexOf(name));
@@ -96,7 +96,15 @@ export function hotQuery<Row extends object>(
   };
 }
 
-/** Postgres' feature_not_supported, here "cached plan must not change result type". */
-function isStalePlan(error: unknown): boolean {
-  return isDriverAdapterError(error) && error.cause.originalCode === "0A000";
+/** What Postgres says of a prepared statement that it does not run; the same text without a name it does. */
+const UNUSABLE: ReadonlySet<string | undefined> = new Set([
+  // feature_not_supported: a migration changed the type of a column ("cached plan must not change result type").
+  "0A000",
+  // invalid_sql_statement_name, duplicate_prepared_statement: PgBouncer does not follow names (max_prepared_statements 0).
+  "26000",
+  "42P05",
+]);
+
+function isPreparedStatementUnusable(error: unknown): boolean {
+  return isDriverAdapterError(error) && UNUSABLE.has(error.cause.originalCode);
 }

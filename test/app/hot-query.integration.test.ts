@@ -79,3 +79,27 @@ describe.skipIf(!(await engineAvailable()))("a hot query", () => {
     await expect(lists(id)).rejects.toThrow("no column b");
   });
 });
+
+describe.skipIf(!(await engineAvailable()))(
+  "a hot query behind a PgBouncer without prepared statements",
+  () => {
+    let database: AppDatabase;
+
+    beforeAll(async () => {
+      database = await startAppDatabase({ max_prepared_statements: "0" });
+      await useDatabase(database);
+    });
+    afterAll(async () => {
+      await databasePool.close(1000);
+      await database?.stop();
+    });
+
+    it("gives its rows all the same", async () => {
+      const { id } = await prisma.chatSession.findFirstOrThrow({ select: { id: true } });
+      for (let round = 0; round < 10; round++) {
+        const found = await Promise.all(Array.from({ length: 20 }, () => findSessionView(id)));
+        expect(new Set(found.map((session) => session?.id))).toEqual(new Set([id]));
+      }
+    });
+  },
+);
