@@ -13,6 +13,8 @@ const stackOutputs = z.object({
   healthFormat: z.enum(["health+json", "status"]).optional(),
   pgbouncerHost: z.string(),
   pgbouncerPort: z.number(),
+  /** Empty where `poolkit:observability` is off; absent in stacks from before it. */
+  prometheusUrl: z.string().optional(),
   poolLimits: z.record(z.string(), z.number()),
 });
 

@@ -16,6 +16,7 @@ export async function status(stack: string, json: boolean): Promise<number> {
     `stack        ${stack}, preset ${outputs.preset}`,
     `application  ${outputs.url}`,
     `pgbouncer    ${outputs.pgbouncerHost}:${outputs.pgbouncerPort}`,
+    ...(outputs.prometheusUrl ? [`prometheus   ${outputs.prometheusUrl}`] : []),
     `limits       ${limits.join(", ")}`,
     probe.reached ? healthSummary(probe.body) : `health       unreachable: ${probe.reason}`,
   ];

@@ -130,6 +130,12 @@ describe("with poolkit:observability", () => {
     expect((await query("pg_up")).map(({ value }) => value[1])).toEqual(["1"]);
   });
 
+  it("tells in poolkit status where Prometheus is", async () => {
+    const { prometheusUrl } = await stack.outputs();
+    const { text } = await project.run("node", ["cli/poolkit.js", "status", ...stack.flag]);
+    expect(text).toContain(prometheusUrl);
+  });
+
   it("evaluates every alert rule, and none fires", async () => {
     const wanted = alertRules({ ...presets.prod, hasApplicationMetrics: true });
     const rules = async () => {
