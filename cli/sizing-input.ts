@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
-import { readSizingInput, type SizingInput } from "../infra/sizing.ts";
+import { readApplication } from "../infra/application.ts";
+import { readObject, readSizingInput, type SizingInput } from "../infra/sizing.ts";
 import type { Problem } from "../pgbouncer/values.ts";
 import { capturePulumi, projectDirectory } from "./pulumi.ts";
 import { UserError } from "./user-error.ts";
@@ -12,13 +13,17 @@ type Raw = ReadonlyMap<string, string>;
 const shownConfig = z.record(z.string(), z.looseObject({ value: z.string().optional() }));
 const stackFile = z.looseObject({ config: z.record(z.string(), z.unknown()).nullish() });
 
-/** What a stack's configuration says about sizes: of any stack, deployed or not, refused or not. No secret is read. */
+/** What a stack's configuration says about sizes and its application: of any stack, deployed or not, refused or not. No secret is read. */
 export async function sizingInput(
   stack: string,
 ): Promise<{ readonly input: SizingInput; readonly problems: readonly Problem[] }> {
   const { code, stdout, stderr } = await capturePulumi(["config", "--json", "--stack", stack]);
   const raw = code === 0 ? fromPulumi(stdout) : fromFile(stack, stderr);
-  return readSizingInput((key) => raw.get(`poolkit:${key}`), stack.split("/").at(-1) ?? stack);
+  const value = (key: string) => raw.get(`poolkit:${key}`);
+  const read = readSizingInput(value, stack.split("/").at(-1) ?? stack);
+  // The account takes the application's numbers only; here somebody asks whether the stack would be let through.
+  readApplication(readObject(value, "application", read.problems), read.problems, projectDirectory);
+  return read;
 }
 
 function fromPulumi(json: string): Raw {

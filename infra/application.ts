@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Problem } from "../pgbouncer/values.ts";
 import { givenVariables, setFolder } from "./application-contract.ts";
 import {
@@ -168,9 +168,13 @@ const path = "poolkit:application";
 
 /**
  * The user's application as `poolkit:application` describes it; undefined for `{}`, the reference application. Refused
- * values are reported, all of them, and their defaults stand in their place.
+ * values are reported, all of them, and their defaults stand in their place. Folders are relative to `project`.
  */
-export function readApplication(configured: unknown, problems: Problem[]): OwnApplication | undefined {
+export function readApplication(
+  configured: unknown,
+  problems: Problem[],
+  project = ".",
+): OwnApplication | undefined {
   const given = configured ?? {};
   if (!isObject(given)) {
     problems.push({
@@ -189,7 +193,7 @@ export function readApplication(configured: unknown, problems: Problem[]): OwnAp
     }
   }
   const application = {
-    source: readSource(given, value, problems),
+    source: readSource(given, value, problems, project),
     port: Number(value("port")),
     healthPath: String(value("healthPath")),
     uid: Number(value("uid")),
@@ -199,7 +203,7 @@ export function readApplication(configured: unknown, problems: Problem[]): OwnAp
     databaseUrlVariable: String(value("databaseUrlVariable")),
     directUrlVariable: optionalText(value("directUrlVariable")),
     reloadSignal: reloadSignals.find((signal) => signal === value("reloadSignal")),
-    migrations: readFolder("migrations", optionalText(value("migrations")), problems),
+    migrations: readFolder("migrations", optionalText(value("migrations")), problems, project),
   };
   value("environment");
   const reserved = givenVariables(application).map(({ name }) => name);
@@ -230,6 +234,7 @@ function readSource(
   given: Readonly<Record<string, unknown>>,
   value: (name: string) => string | number | undefined,
   problems: Problem[],
+  project: string,
 ): ApplicationSource {
   const image = optionalText(value("image"));
   const dockerfile = String(value("dockerfile"));
@@ -242,8 +247,8 @@ function readSource(
     });
   }
   if (given.context !== undefined) {
-    const context = readFolder("context", optionalText(value("context")), problems) ?? ".";
-    if (isFolder(context) && !isFile(join(context, dockerfile))) {
+    const context = readFolder("context", optionalText(value("context")), problems, project) ?? ".";
+    if (isFolder(resolve(project, context)) && !isFile(resolve(project, context, dockerfile))) {
       problems.push({
         path: `${path}.dockerfile`,
         found: `no file ${shown(join(context, dockerfile))}`,
@@ -264,8 +269,13 @@ function readSource(
   return { kind: "image", image: image ?? "" };
 }
 
-function readFolder(name: string, given: string | undefined, problems: Problem[]): string | undefined {
-  if (given !== undefined && !isFolder(given)) {
+function readFolder(
+  name: string,
+  given: string | undefined,
+  problems: Problem[],
+  project: string,
+): string | undefined {
+  if (given !== undefined && !isFolder(resolve(project, given))) {
     problems.push({
       path: `${path}.${name}`,
       found: `no folder ${shown(given)}`,

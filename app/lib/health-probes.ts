@@ -153,30 +153,30 @@ export async function lookAtDisk(client: pg.Client): Promise<ProbeResult<unknown
 
 /**
  * Asks PgBouncer's console. It speaks the simple protocol only: one command a query, never with values. None of these
- * walks through the clients, so their cost does not grow with them.
+ * walks through the clients, so their cost does not grow with them; most of it is the round trip, so they go together.
  */
 export async function lookAtPgBouncer(client: pg.Client): Promise<PgBouncerReport> {
-  const [version] = await rows(client, "SHOW VERSION");
-  const config = new Map(
-    (await rows(client, "SHOW CONFIG")).map((row) => [text(row, "key"), text(row, "value")]),
-  );
-  const state = new Map(
-    (await rows(client, "SHOW STATE")).map((row) => [text(row, "key"), text(row, "value")]),
-  );
-  const databases = new Map((await rows(client, "SHOW DATABASES")).map((row) => [text(row, "name"), row]));
-  const pools = (await rows(client, "SHOW POOLS"))
-    .filter((row) => row.database !== "pgbouncer")
-    .map((row) => pgBouncerPool(row, databases.get(text(row, "database"))));
-  const stats = (await rows(client, "SHOW STATS")).filter((row) => row.database !== "pgbouncer");
-  const sum = (column: string) => stats.reduce((total, row) => total + count(row, column), 0);
+  const [versions, settings, states, databases, pools, stats] = await Promise.all([
+    rows(client, "SHOW VERSION"),
+    rows(client, "SHOW CONFIG"),
+    rows(client, "SHOW STATE"),
+    rows(client, "SHOW DATABASES"),
+    rows(client, "SHOW POOLS"),
+    rows(client, "SHOW STATS"),
+  ]);
+  const config = new Map(settings.map((row) => [text(row, "key"), text(row, "value")]));
+  const state = new Map(states.map((row) => [text(row, "key"), text(row, "value")]));
+  const entries = new Map(databases.map((row) => [text(row, "name"), row]));
+  const others = (all: readonly Row[]) => all.filter((row) => row.database !== "pgbouncer");
+  const sum = (column: string) => others(stats).reduce((total, row) => total + count(row, column), 0);
   return {
-    version: text(version, "version").replace(/^PgBouncer /, ""),
+    version: text(versions[0], "version").replace(/^PgBouncer /, ""),
     poolMode: config.get("pool_mode") ?? "",
     maxClientConn: Number(config.get("max_client_conn")),
     queryWaitTimeoutSeconds: Number(config.get("query_wait_timeout")),
     serverLoginRetrySeconds: Number(config.get("server_login_retry")),
     isPaused: ["paused", "suspended"].some((key) => state.get(key) === "yes"),
-    pools,
+    pools: others(pools).map((row) => pgBouncerPool(row, entries.get(text(row, "database")))),
     totals: { queries: sum("total_query_count"), querySeconds: sum("total_query_time") / 1e6 },
   };
 }

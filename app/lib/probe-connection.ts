@@ -41,6 +41,8 @@ class Login {
     this.#client = new pg.Client({
       connectionString,
       application_name: PROBE_APPLICATION_NAME,
+      // Queries asked for side by side go out at once: a look at PgBouncer's console costs it less than half.
+      pipeline: true,
       stream: () => this.#socket,
     });
     // An error between two queries is also the next query's error; without a listener it would end the process.

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import Docker from "dockerode";
 import pg from "pg";
 import { budgetOf } from "../../infra/budget/budget.ts";
 import { roles } from "../../infra/names.ts";
@@ -7,6 +6,7 @@ import { renderIni, renderUserlist } from "../../pgbouncer/render.ts";
 import { projectImage } from "../../test/provider/support/images.ts";
 import { makePlace } from "../../test/provider/support/place.ts";
 import { scramVerifier } from "../../test/provider/support/scram.ts";
+import { addressOf } from "../../test/support/app-database.ts";
 import { type Postgres18, startPostgres18 } from "../../test/support/postgres18.ts";
 import { databaseName, type Sample, serverSizes, superuserReserved } from "./draw.ts";
 
@@ -47,7 +47,7 @@ export async function openLane(): Promise<Lane> {
         if (server === undefined) throw new Error(`no server with max_connections ${size}`);
         const { sizing, budget } = budgetOf(sample.input, sample.deployment);
         await prepareRole(server, budget.applicationRoleLimit);
-        const place5432 = { host: await addressOf(server), port: "5432" };
+        const place5432 = { host: await addressOf(server.containerId), port: "5432" };
         const databases = Object.fromEntries(
           Object.entries(sizing.pgbouncer.databases).map(([name, keys]) => [name, { ...keys, ...place5432 }]),
         );
@@ -102,14 +102,6 @@ async function asSuperuser(server: Postgres18, statements: readonly string[]): P
   } finally {
     await client.end();
   }
-}
-
-/** The server's address in the engine's default network, where PgBouncer's container is too. */
-async function addressOf(server: Postgres18): Promise<string> {
-  const { NetworkSettings } = await new Docker().getContainer(server.containerId).inspect();
-  const [network] = Object.values(NetworkSettings.Networks);
-  if (network === undefined) throw new Error("the server is in no network");
-  return network.IPAddress;
 }
 
 async function runOnConsole(port: number, commands: readonly string[]): Promise<void> {

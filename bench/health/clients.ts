@@ -4,6 +4,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { lookAtPgBouncer } from "../../app/lib/health-probes.ts";
 import { KeptProbe } from "../../app/lib/probe-connection.ts";
+import { addressOf } from "../../test/support/app-database.ts";
 import { row } from "../deploy/measure.ts";
 import { askForHealth, type Fixture, poolerCpu } from "./fixture.ts";
 
@@ -15,7 +16,7 @@ const LOOKS_PER_SECOND = 2;
 /** What a look costs PgBouncer, with few and with `count` idle clients connected. */
 export async function clients(fixture: Fixture, count: number): Promise<void> {
   await poolerTime(fixture, "few");
-  const idle = await connect(fixture.database.urls.database, count);
+  const idle = await connect(await addressInside(fixture), count);
   try {
     const lists = await fixture.database.pgbouncer.console("SHOW LISTS");
     const connected = lists.find(({ list }) => list === "used_clients")?.items;
@@ -50,6 +51,14 @@ async function poolerTime(fixture: Fixture, connected: string): Promise<void> {
   const [start = 0, idle = 0, asked = 0] = at;
   const whole = (asked - idle - (idle - start)) / (SECONDS * LOOKS_PER_SECOND);
   row("  all that health does there, logins included", `${whole.toFixed(3)} ms`);
+}
+
+/** The pooler's URL past the published port: Docker's proxy before that gives up at some thousand connections. */
+async function addressInside({ database }: Fixture): Promise<string> {
+  const url = new URL(database.urls.database);
+  url.hostname = await addressOf(database.pgbouncer.container.id);
+  url.port = "6432";
+  return url.href;
 }
 
 /** Opens `count` clients in several processes, so that none of them runs out of descriptors. */

@@ -19,7 +19,7 @@ const wanted = {
 };
 
 /** Runs the command with a Pulumi that prints `config` (or fails with `error`) and nothing else. */
-function poolkit(args: readonly string[], pulumi: { config?: object; error?: string }) {
+function poolkit(args: readonly string[], pulumi: { config?: object; error?: string }, cwd = root) {
   const folder = mkdtempSync(join(tmpdir(), "poolkit-budget-"));
   try {
     const script =
@@ -29,6 +29,7 @@ function poolkit(args: readonly string[], pulumi: { config?: object; error?: str
     writeFileSync(join(folder, "pulumi"), `#!/bin/sh\n${script}`, { mode: 0o755 });
     const env = { ...process.env, PATH: `${folder}:${process.env.PATH}`, POOLKIT_CHECKOUT: root };
     return spawnSync(process.execPath, [join(root, "cli/main.ts"), "budget", ...args], {
+      cwd,
       env,
       encoding: "utf8",
     });
@@ -79,6 +80,20 @@ describe("poolkit budget", () => {
     expect(body).toMatchObject({ stack: "x", preset: "dev" });
     expect(body.problems).toMatchObject([{ path: "poolkit:pgbouncer.defualt_pool_size" }]);
     expect(body.checks.length).toBeGreaterThan(20);
+    expect(status).toBe(2);
+  });
+
+  it("refuses an application that cannot be run; its folders are the project's wherever the command is", () => {
+    const application = { context: "examples/express-pg", dockerfile: "Dockerfyle", port: 0 };
+    const { status, stdout } = poolkit(
+      ["-s", "x", "--json"],
+      config({ "poolkit:preset": "dev", "poolkit:application": application }),
+      tmpdir(),
+    );
+    expect(JSON.parse(stdout).problems.map(({ path }: { path: string }) => path)).toEqual([
+      "poolkit:application.dockerfile",
+      "poolkit:application.port",
+    ]);
     expect(status).toBe(2);
   });
 

@@ -142,7 +142,7 @@ async function verifiers(client: pg.Client): Promise<Record<string, string>> {
 }
 
 /** The container's address on the engine's default bridge. */
-async function addressOf(containerId: string): Promise<string> {
+export async function addressOf(containerId: string): Promise<string> {
   const { NetworkSettings } = await new Docker().getContainer(containerId).inspect();
   const address = Object.values(NetworkSettings.Networks)[0]?.IPAddress;
   if (!address) throw new Error(`container ${containerId} has no address`);
