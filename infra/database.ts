@@ -21,6 +21,8 @@ export interface DatabaseArgs {
   /** CONNECTION LIMIT of the application's role: Postgres' own stop for a pooler that runs wild. */
   readonly applicationConnections: number;
   readonly hostPort: number;
+  /** How the resources inside Postgres are made: as its superuser. */
+  readonly provider: postgresql.Provider;
   readonly image: pulumi.Input<string>;
   readonly network: pulumi.Input<string>;
   /** Folder of Prisma migrations; undefined = the application makes its tables itself. */
@@ -116,25 +118,8 @@ export class Database extends pulumi.ComponentResource {
       },
       child,
     );
-    const admin = new postgresql.Provider(
-      `${name}-admin`,
-      {
-        host: "127.0.0.1",
-        port: args.hostPort,
-        database: "postgres",
-        username: logins.superuser.role,
-        password: logins.superuser.password,
-        superuser: true,
-        sslmode: "disable",
-        connectTimeout: 15,
-        maxConnections: kitDeployment.providerConnections,
-        expectedVersion: "18.0.0",
-      },
-      // Connects only when a resource of its own is made: those wait for the gate, the plugin may start meanwhile.
-      child,
-    );
     // What lives in the data volume goes with it; without this, destroy would undo every grant one by one.
-    const inside = { ...child, provider: admin, deletedWith: data, dependsOn: [accepts] };
+    const inside = { ...child, provider: args.provider, deletedWith: data, dependsOn: [accepts] };
 
     const owner = new postgresql.Role(
       `${name}-owner`,
@@ -198,7 +183,7 @@ export class Database extends pulumi.ComponentResource {
     const grants = new DatabaseGrants(
       `${name}-grants`,
       { database: database.name, schema: schema.name, exporter: exporter?.name },
-      { ...child, provider: admin, deletedWith: data, dependsOn: [owner, app, monitor] },
+      { ...child, provider: args.provider, deletedWith: data, dependsOn: [owner, app, monitor] },
     );
 
     const roleSettings = { lock_timeout: `${sizes.lockTimeoutSeconds}s` };

@@ -1,73 +1,14 @@
-import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import type { ApplicationSource, OwnApplication } from "./application.ts";
-import { contextHash } from "./application-context.ts";
-
-/** One of the kit's own images: where it is built and which files of that folder go into it. */
-interface BuildContext {
-  readonly context: string;
-  readonly files: readonly string[];
-  /** Stage of the Dockerfile; undefined = the last one. */
-  readonly target?: string;
-}
-
-/** One Dockerfile for three images, which share their packages. */
-const observed = { context: "observability/image", files: ["Dockerfile"] };
-
-const sources = {
-  postgres: { context: "postgres", files: ["Dockerfile", "entrypoint.sh"] },
-  pgbouncer: { context: "pgbouncer/image", files: ["Dockerfile"] },
-  app: { context: "app", files: ["Dockerfile", ".dockerignore", "dist/server.mjs", "dist/healthcheck.mjs"] },
-  prometheus: { ...observed, target: "prometheus" },
-  "pgbouncer-exporter": { ...observed, target: "pgbouncer-exporter" },
-  "postgres-exporter": { ...observed, target: "postgres-exporter" },
-} satisfies Record<string, BuildContext>;
-
-type ImageSource = keyof typeof sources;
-const observedImages = ["prometheus", "pgbouncer-exporter", "postgres-exporter"] as const;
-
-/** The images that the kit builds for a stack; an own application takes the place of the reference application. */
-export function imageNames({ baseImage, application, observability }: ImagesArgs): string[] {
-  const own = application === undefined ? imageName("app", baseImage) : ownImageName(application.source);
-  const built: ImageSource[] = ["postgres", "pgbouncer", ...(observability ? observedImages : [])];
-  return [...built.map((image) => imageName(image, baseImage)), own];
-}
-
-function ownImageName(source: ApplicationSource): string {
-  if (source.kind === "image") return source.image;
-  return `poolkit/own-app:${contextHash(source.context, source.dockerfile).slice(0, 16)}`;
-}
-
-/** Tag of an image: a hash of everything that decides what is in it. */
-function imageName(image: ImageSource, baseImage: string): string {
-  return `poolkit/${image}:${contentHash(sources[image], baseImage).slice(0, 16)}`;
-}
-
-/**
- * Bundles the reference application on the host, because a build container has neither npm nor the host's trust. Does
- * nothing when the sources are those of the last bundle.
- */
-export async function bundleApplication(): Promise<void> {
-  try {
-    await promisify(execFile)(process.execPath, [join("app", "build.mjs")]);
-  } catch (error) {
-    const output = error instanceof Error && "stderr" in error ? String(error.stderr).trim() : String(error);
-    throw new pulumi.RunError(`poolkit: the application does not build (npm run build:app):\n${output}`);
-  }
-}
-
-export interface ImagesArgs {
-  readonly baseImage: string;
-  /** Undefined = the reference application. */
-  readonly application: OwnApplication | undefined;
-  /** Whether Prometheus and its exporters run, too. */
-  readonly observability: boolean;
-}
+import type { OwnApplication } from "./application.ts";
+import {
+  type BuildContext,
+  type ImageSource,
+  type ImagesArgs,
+  imageName,
+  imageSources,
+  ownImageName,
+} from "./image-sources.ts";
 
 /** The images of Prometheus and its exporters. */
 export interface ObservabilityImages {
@@ -93,7 +34,7 @@ export class Images extends pulumi.ComponentResource {
     super("poolkit:index:Images", name, {}, opts);
     const build = (image: ImageSource) => {
       const imageTag = imageName(image, args.baseImage);
-      const source: BuildContext = sources[image];
+      const source: BuildContext = imageSources[image];
       const built = new docker.RemoteImage(
         `${name}-${image}`,
         {
@@ -130,19 +71,4 @@ export class Images extends pulumi.ComponentResource {
     const image = { name: ownImageName(source), keepLocally: true, build };
     return new docker.RemoteImage(resourceName, image, { parent: this }).name;
   }
-}
-
-/** Hash of everything that decides what is in an image, each part followed by a NUL so that no two can run together. */
-function contentHash(source: BuildContext, baseImage: string): string {
-  const hash = createHash("sha256").update(baseImage).update("\0");
-  // Only where there is one, so that the tags of images without stages stay as they are.
-  if (source.target !== undefined) hash.update(source.target).update("\0");
-  for (const file of source.files) {
-    hash
-      .update(file)
-      .update("\0")
-      .update(readFileSync(join(source.context, file)))
-      .update("\0");
-  }
-  return hash.digest("hex");
 }

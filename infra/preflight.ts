@@ -1,7 +1,7 @@
 import { preflight } from "../provider/sdk/preflight.ts";
 import type { Provider } from "../provider/sdk/provider.ts";
 import type { StackConfig } from "./config.ts";
-import { imageNames } from "./images.ts";
+import { imageNames } from "./image-sources.ts";
 import type { EngineNames } from "./names.ts";
 import { throwProblems } from "./problems.ts";
 

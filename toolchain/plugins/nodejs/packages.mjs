@@ -11,7 +11,7 @@ import { join } from "node:path";
  * @returns {Package[]}
  */
 export function requiredPackages(folder) {
-  return installedManifests(folder)
+  return installedManifests(folder, (text) => text.includes('"pulumi"'))
     .filter((manifest) => manifest.pulumi?.resource)
     .map(({ name, version, pulumi }) => ({
       name: pulumi.name ?? name.replace(/^@pulumi\//, ""),
@@ -33,19 +33,26 @@ export function installedDependencies(folder, transitive) {
     .map(({ name, version }) => ({ name, version }));
 }
 
-/** @param {string} folder */
-function installedManifests(folder) {
+/**
+ * @param {string} folder
+ * @param {(text: string) => boolean} [isWanted] looks at the text: there are hundreds, and parsing all takes longer
+ */
+function installedManifests(folder, isWanted) {
   const modules = join(folder, "node_modules");
   if (!existsSync(modules)) return [];
   return readdirSync(modules)
     .flatMap((entry) =>
       entry.startsWith("@") ? readdirSync(join(modules, entry)).map((name) => join(entry, name)) : [entry],
     )
-    .flatMap((entry) => readManifest(join(modules, entry)) ?? []);
+    .flatMap((entry) => readManifest(join(modules, entry), isWanted) ?? []);
 }
 
-/** @param {string} folder */
-function readManifest(folder) {
+/**
+ * @param {string} folder
+ * @param {(text: string) => boolean} [isWanted]
+ */
+function readManifest(folder, isWanted = () => true) {
   const path = join(folder, "package.json");
-  return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;
+  const text = existsSync(path) ? readFileSync(path, "utf8") : undefined;
+  return text !== undefined && isWanted(text) ? JSON.parse(text) : undefined;
 }
