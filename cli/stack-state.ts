@@ -7,7 +7,10 @@ const resource = z.looseObject({
   id: z.string().optional(),
   type: z.string(),
   inputs: z.looseObject({ name: z.unknown().optional() }).optional(),
+  pendingReplacement: z.boolean().optional(),
 });
+
+type Resource = z.infer<typeof resource>;
 
 /** What the command reads of `pulumi stack export`; everything else passes through when it is imported again. */
 const stackState = z.looseObject({
@@ -40,8 +43,10 @@ export function pendingCreates({ deployment }: StackState): PendingCreate[] {
 
 /** The containers that the state believes to run. */
 export function containers({ deployment }: StackState): { urn: string; id: string }[] {
-  return (deployment.resources ?? []).flatMap(({ urn, type, id }) =>
-    type === containerType && id !== undefined ? [{ urn, id }] : [],
+  return (deployment.resources ?? []).flatMap((one) =>
+    one.type === containerType && one.id !== undefined && !isBeingReplaced(one)
+      ? [{ urn: one.urn, id: one.id }]
+      : [],
   );
 }
 
@@ -75,7 +80,9 @@ export function plain(inputs: Readonly<Record<string, unknown>>): Record<string,
 
 /**
  * The state with no create pending: what was made after all is a resource under its id (its outputs come with the next
- * refresh), the rest is forgotten, because it was never made or making it again is harmless.
+ * refresh), the rest is forgotten, because it was never made or making it again is harmless. A replacement that deletes
+ * first keeps the former resource in the state until its create ends: what was made takes that place, because a URN
+ * must be there once, and before everything that depends on it.
  */
 export function withCreatesSettled(state: StackState, made: ReadonlyMap<string, string>): StackState {
   const { resources, pending_operations: pending } = state.deployment;
@@ -84,12 +91,23 @@ export function withCreatesSettled(state: StackState, made: ReadonlyMap<string, 
     const id = made.get(created.urn);
     return id === undefined ? [] : [{ ...created, id, outputs: created.inputs }];
   });
+  const former = (resources ?? []).filter(isBeingReplaced);
+  const inPlace = (one: Resource) =>
+    isBeingReplaced(one) ? (adopted.find(({ urn }) => urn === one.urn) ?? one) : one;
   return {
     ...state,
     deployment: {
       ...state.deployment,
-      resources: [...(resources ?? []), ...adopted],
+      resources: [
+        ...(resources ?? []).map(inPlace),
+        ...adopted.filter(({ urn }) => !former.some((one) => one.urn === urn)),
+      ],
       pending_operations: (pending ?? []).filter((operation) => !isCreate(operation)),
     },
   };
+}
+
+/** Deleted by a replacement that has not made its successor yet: the next update makes it. */
+function isBeingReplaced({ pendingReplacement }: Resource): boolean {
+  return pendingReplacement === true;
 }

@@ -52,9 +52,10 @@ describe("pendingCreates", () => {
   });
 });
 
-it("finds the containers that should run", () => {
+it("finds the containers that should run: not one that a replacement has deleted", () => {
   const deployed = { ...container, id: "0123" };
-  expect(containers(state({ resources: [deployed, provider] }))).toEqual([
+  const former = { ...container, urn: "former", id: "0456", pendingReplacement: true };
+  expect(containers(state({ resources: [deployed, former, provider] }))).toEqual([
     { urn: container.urn, id: "0123" },
   ]);
 });
@@ -76,5 +77,24 @@ it("adopts what was made, forgets what was not, keeps everything else", () => {
       resources: [provider, { ...container, id: "0123", outputs: container.inputs }],
       pending_operations: [{ type: "deleting", resource: provider }],
     },
+  });
+});
+
+describe("a replacement that was cut", () => {
+  const former = { ...container, id: "former", pendingReplacement: true };
+  const dependent = { urn: "health", type: "poolkit:index:HealthGate", id: "h" };
+  const cut = state({
+    resources: [provider, former, dependent],
+    pending_operations: [{ type: "creating", resource: container }],
+  });
+  const resourcesWith = (made: Map<string, string>) => withCreatesSettled(cut, made).deployment.resources;
+
+  it("puts what was made into the place of what it replaces, before what depends on it", () => {
+    const adopted = { ...container, id: "0123", outputs: container.inputs };
+    expect(resourcesWith(new Map([[container.urn, "0123"]]))).toEqual([provider, adopted, dependent]);
+  });
+
+  it("leaves the former one to be replaced when nothing was made", () => {
+    expect(resourcesWith(new Map())).toEqual([provider, former, dependent]);
   });
 });
