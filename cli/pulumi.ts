@@ -22,14 +22,28 @@ export function runPulumi(args: readonly string[]): Promise<number> {
 
 /**
  * Runs Pulumi quietly. `input` goes to its standard input, which keeps secrets out of the process list; `signal` ends
- * it early, for commands that only read.
+ * it early, for commands that only read. Ctrl-C meanwhile ends the whole command: whatever Pulumi answered then, half
+ * an answer must not be taken for one.
+ * @throws UserError when Ctrl-C or SIGTERM came meanwhile
  */
-export function capturePulumi(
+export async function capturePulumi(
   args: readonly string[],
   input?: string,
   signal?: AbortSignal,
 ): Promise<Captured> {
-  return start([...args, "--non-interactive"], "pipe", input, signal);
+  const { stoppedBy, ...captured } = await start([...args, "--non-interactive"], "pipe", input, signal);
+  if (stoppedBy !== undefined) throw new UserError("interrupted", 128 + constants.signals[stoppedBy]);
+  return captured;
+}
+
+/** The message of a Pulumi command that failed. */
+export function pulumiMessage(stderr: string): string {
+  return stderr.trim().replace(/^error: /, "");
+}
+
+interface Ended extends Captured {
+  /** What asked this process to stop meanwhile. */
+  readonly stoppedBy: NodeJS.Signals | undefined;
 }
 
 function start(
@@ -37,7 +51,7 @@ function start(
   stdio: "inherit" | "pipe",
   input?: string,
   signal?: AbortSignal,
-): Promise<Captured> {
+): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn("pulumi", args, { cwd: projectDirectory, stdio, signal });
     const output = { stdout: "", stderr: "" };
@@ -50,15 +64,25 @@ function start(
     child.stdin?.end(input);
     // Ctrl-C reaches Pulumi through the terminal's process group; this process waits for it to finish cleanly. A
     // SIGTERM comes to this process alone and is passed on.
-    const ignore = () => undefined;
-    const passOn = () => child.kill("SIGTERM");
-    process.on("SIGINT", ignore).on("SIGTERM", passOn);
+    let stoppedBy: NodeJS.Signals | undefined;
+    const wait = () => {
+      stoppedBy = "SIGINT";
+    };
+    const passOn = () => {
+      stoppedBy = "SIGTERM";
+      child.kill("SIGTERM");
+    };
+    process.on("SIGINT", wait).on("SIGTERM", passOn);
     child.on("error", () =>
       reject(new UserError("no `pulumi` on PATH; run: npm run setup, then . .poolkit/env")),
     );
     child.on("close", (code, signal) => {
-      process.off("SIGINT", ignore).off("SIGTERM", passOn);
-      resolve({ code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]), ...output });
+      process.off("SIGINT", wait).off("SIGTERM", passOn);
+      resolve({
+        code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]),
+        ...output,
+        stoppedBy,
+      });
     });
   });
 }

@@ -1,6 +1,6 @@
 import Docker from "dockerode";
 import pg from "pg";
-import { capturePulumi, runPulumi } from "./pulumi.ts";
+import { capturePulumi, pulumiMessage, runPulumi } from "./pulumi.ts";
 import {
   type Administration,
   administrationIn,
@@ -22,7 +22,7 @@ import { UserError } from "./user-error.ts";
  */
 export async function reconcile(stack: string): Promise<number> {
   const exported = await capturePulumi(["stack", "export", "--stack", stack]);
-  if (exported.code !== 0) return 0; // `up` itself says why the state cannot be read.
+  if (exported.code !== 0) throw new UserError(pulumiMessage(exported.stderr));
   const state = parseState(exported.stdout);
   const creates = pendingCreates(state);
   if (creates.length > 0) {
@@ -48,7 +48,8 @@ async function settleCreates(
   creates: readonly PendingCreate[],
 ): Promise<string[]> {
   const readable = await capturePulumi(["stack", "export", "--show-secrets", "--stack", stack]);
-  const administration = readable.code === 0 ? administrationIn(parseState(readable.stdout)) : undefined;
+  if (readable.code !== 0) throw new UserError(pulumiMessage(readable.stderr));
+  const administration = administrationIn(parseState(readable.stdout));
   const made = new Map<string, string>();
   for (const create of creates) {
     const id = await idOf(create, administration);
@@ -57,7 +58,7 @@ async function settleCreates(
   const settled = JSON.stringify(withCreatesSettled(state, made));
   const { code, stderr } = await capturePulumi(["stack", "import", "--stack", stack], settled);
   if (code !== 0)
-    throw new UserError(`the state of the interrupted update cannot be mended: ${stderr.trim()}`);
+    throw new UserError(`the state of the interrupted update cannot be mended: ${pulumiMessage(stderr)}`);
   return [...made.keys()];
 }
 

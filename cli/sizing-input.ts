@@ -5,7 +5,8 @@ import { z } from "zod";
 import { readApplication } from "../infra/application.ts";
 import { readObject, readSizingInput, type SizingInput } from "../infra/sizing.ts";
 import type { Problem } from "../pgbouncer/values.ts";
-import { capturePulumi, projectDirectory } from "./pulumi.ts";
+import { capturePulumi, projectDirectory, pulumiMessage } from "./pulumi.ts";
+import { stackName } from "./stack-name.ts";
 import { UserError } from "./user-error.ts";
 
 type Raw = ReadonlyMap<string, string>;
@@ -20,7 +21,7 @@ export async function sizingInput(
   const { code, stdout, stderr } = await capturePulumi(["config", "--json", "--stack", stack]);
   const raw = code === 0 ? fromPulumi(stdout) : fromFile(stack, stderr);
   const value = (key: string) => raw.get(`poolkit:${key}`);
-  const read = readSizingInput(value, stack.split("/").at(-1) ?? stack);
+  const read = readSizingInput(value, stackName(stack));
   // The account takes the application's numbers only; here somebody asks whether the stack would be let through.
   readApplication(readObject(value, "application", read.problems), read.problems, projectDirectory);
   return read;
@@ -34,9 +35,10 @@ function fromPulumi(json: string): Raw {
 /** A stack that was never made has its file in git at most. */
 function fromFile(stack: string, stderr: string): Raw {
   if (!stderr.includes("no stack named")) {
-    throw new UserError(stderr.trim().replace(/^error: /, ""));
+    throw new UserError(pulumiMessage(stderr));
   }
-  const file = join(projectDirectory, `Pulumi.${stack}.yaml`);
+  const fileName = `Pulumi.${stackName(stack)}.yaml`;
+  const file = join(projectDirectory, fileName);
   try {
     const { config } = stackFile.parse(parse(readFileSync(file, "utf8")));
     const text = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
@@ -45,8 +47,8 @@ function fromFile(stack: string, stderr: string): Raw {
     const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
     throw new UserError(
       isMissing
-        ? `there is no stack "${stack}" and no Pulumi.${stack}.yaml; make it: pulumi stack init ${stack}`
-        : `Pulumi.${stack}.yaml cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+        ? `there is no stack "${stack}" and no ${fileName}; make it: pulumi stack init ${stack}`
+        : `${fileName} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
-import { capturePulumi } from "./pulumi.ts";
+import { capturePulumi, pulumiMessage } from "./pulumi.ts";
+import { isSameStack } from "./stack-name.ts";
 import { UserError } from "./user-error.ts";
 
 /** Outputs of the Pulumi program (infra/index.ts) that the command uses. */
@@ -52,7 +53,7 @@ export async function ensureStack(stack: string): Promise<void> {
     throw new UserError(pulumiMessage(listed.stderr));
   }
   const stacks = z.array(z.object({ name: z.string(), resourceCount: z.number().optional() }));
-  const known = stacks.parse(JSON.parse(listed.stdout)).find(({ name }) => name.split("/").at(-1) === stack);
+  const known = stacks.parse(JSON.parse(listed.stdout)).find(({ name }) => isSameStack(name, stack));
   if (known === undefined) {
     await must(["stack", "init", stack, "--no-select"]);
   }
@@ -69,8 +70,4 @@ async function must(args: readonly string[], input?: string): Promise<void> {
   if (code !== 0) {
     throw new UserError(pulumiMessage(stderr));
   }
-}
-
-function pulumiMessage(stderr: string): string {
-  return stderr.trim().replace(/^error: /, "");
 }

@@ -4,7 +4,8 @@ import { type Deployed, deployedIn } from "../doctor/deployed.ts";
 import { exitCodeOf, findingsOf } from "../doctor/findings.ts";
 import { look } from "../doctor/look.ts";
 import { jsonReport, textReport } from "../doctor/report.ts";
-import { capturePulumi } from "../pulumi.ts";
+import { capturePulumi, pulumiMessage } from "../pulumi.ts";
+import { stackName } from "../stack-name.ts";
 import { UserError } from "../user-error.ts";
 
 /** Milliseconds that Pulumi gets to read the state; the engine is looked at meanwhile. */
@@ -15,8 +16,7 @@ const stateLimit = 4_500;
  * wrong. Changes nothing. Ends within 10 s whatever is broken.
  */
 export async function doctor(stack: string, json: boolean): Promise<0 | 1 | 2> {
-  // A cloud backend's names are organisation/project/stack; the program sees the last part.
-  const names = engineNames(stack.split("/").at(-1) ?? stack);
+  const names = engineNames(stackName(stack));
   const deployed = bounded(stateLimit, (signal) => readDeployed(stack, signal));
   const seen = await look(names, deployed);
   if (!seen.deployed.ok && seen.deployed.message.startsWith("no stack named")) {
@@ -33,6 +33,6 @@ export async function doctor(stack: string, json: boolean): Promise<0 | 1 | 2> {
 async function readDeployed(stack: string, signal: AbortSignal): Promise<Deployed> {
   const args = ["stack", "export", "--show-secrets", "--stack", stack];
   const { code, stdout, stderr } = await capturePulumi(args, undefined, signal);
-  if (code !== 0) throw new Error(stderr.trim().replace(/^error: /, ""));
+  if (code !== 0) throw new Error(pulumiMessage(stderr));
   return deployedIn(JSON.parse(stdout), roles.app);
 }

@@ -1,0 +1,71 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+/** `pulumi` of a stack that is deployed; it waits in one command until somebody stops it. */
+const standIn = `#!/bin/sh
+echo "$1 $2" >> "$POOLKIT_TEST_LOG"
+if [ "$1 $2" = "$POOLKIT_TEST_WAITS_IN" ]; then echo "waiting" >> "$POOLKIT_TEST_LOG"; exec sleep 30; fi
+case "$1 $2" in
+  "stack ls") echo '[{"name":"organization/poolkit/dev","resourceCount":20}]' ;;
+  "config get") echo "a seed" ;;
+  "stack export") echo "error: no such state" >&2; exit 255 ;;
+esac
+`;
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "poolkit-interrupted-"));
+  writeFileSync(join(folder, "pulumi"), standIn);
+  chmodSync(join(folder, "pulumi"), 0o755);
+  writeFileSync(log(), "");
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const log = () => join(folder, "log");
+const lines = () => readFileSync(log(), "utf8").trim().split("\n");
+
+/** `poolkit up` in a process group of its own; `signal` goes to all of it, as Ctrl-C does, once Pulumi waits. */
+async function up(waitsIn: string, signal?: NodeJS.Signals) {
+  const child = spawn(process.execPath, [join(import.meta.dirname, "../../cli/main.ts"), "up"], {
+    detached: true,
+    stdio: ["ignore", "ignore", "pipe"],
+    env: {
+      ...process.env,
+      PATH: `${folder}${delimiter}${process.env.PATH}`,
+      PULUMI_STACK: undefined,
+      POOLKIT_TEST_LOG: log(),
+      POOLKIT_TEST_WAITS_IN: waitsIn,
+    },
+  });
+  let text = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  const closed = once(child, "close");
+  if (signal !== undefined) {
+    await expect.poll(lines, { timeout: 10_000 }).toContain("waiting");
+    if (child.pid !== undefined) process.kill(-child.pid, signal);
+  }
+  const [code] = await closed;
+  return { code, text };
+}
+
+describe.skipIf(process.platform === "win32")("poolkit up, while it asks Pulumi quietly", () => {
+  it.each(["stack ls", "config get", "stack export"])("is ended by Ctrl-C in %s", async (command) => {
+    expect(await up(command, "SIGINT")).toEqual({ code: 130, text: "poolkit: interrupted\n" });
+    expect(lines().slice(-2)).toEqual([command, "waiting"]);
+  });
+
+  it("is ended by SIGTERM", async () => {
+    expect(await up("stack export", "SIGTERM")).toEqual({ code: 143, text: "poolkit: interrupted\n" });
+  });
+
+  it("says why the state cannot be read, and goes no further", async () => {
+    expect(await up("")).toEqual({ code: 2, text: "poolkit: no such state\n" });
+    expect(lines()).toEqual(["stack ls", "config get", "stack export"]);
+  });
+});
