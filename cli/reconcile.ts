@@ -1,11 +1,13 @@
-import Docker from "dockerode";
+import type Docker from "dockerode";
 import pg from "pg";
+import { engineClient, enginePlace } from "./engine.ts";
 import { capturePulumi, pulumiMessage, runPulumi } from "./pulumi.ts";
 import {
   type Administration,
   administrationIn,
   containers,
   containerType,
+  dockerHostIn,
   type PendingCreate,
   parseState,
   pendingCreates,
@@ -30,8 +32,9 @@ export async function reconcile(stack: string): Promise<number> {
     const made = await settleCreates(stack, state, creates);
     return made.length === 0 ? 0 : refresh(stack, made);
   }
+  const engine = engineOf(state);
   const stopped = await Promise.all(
-    containers(state).map(async ({ urn, id }) => ((await isRunning(id)) ? [] : [urn])),
+    containers(state).map(async ({ urn, id }) => ((await isRunning(engine, id)) ? [] : [urn])),
   );
   const gone = stopped.flat();
   if (gone.length === 0) return 0;
@@ -50,9 +53,10 @@ async function settleCreates(
   const readable = await capturePulumi(["stack", "export", "--show-secrets", "--stack", stack]);
   if (readable.code !== 0) throw new UserError(pulumiMessage(readable.stderr));
   const administration = administrationIn(parseState(readable.stdout));
+  const engine = engineOf(state);
   const made = new Map<string, string>();
   for (const create of creates) {
-    const id = await idOf(create, administration);
+    const id = await idOf(create, engine, administration);
     if (id !== undefined) made.set(create.urn, id);
   }
   const settled = JSON.stringify(withCreatesSettled(state, made));
@@ -67,21 +71,33 @@ function refresh(stack: string, urns: readonly string[]): Promise<number> {
   return runPulumi(["refresh", "--stack", stack, "--yes", "--skip-preview", ...targets]);
 }
 
-async function isRunning(id: string): Promise<boolean> {
-  const container = await found(new Docker().getContainer(id).inspect());
+/** The engine that the stack is on, asked for what may be absent. */
+interface Engine {
+  readonly client: Docker;
+  readonly place: string;
+}
+
+function engineOf(state: StackState): Engine {
+  const host = dockerHostIn(state);
+  return { client: engineClient(host), place: enginePlace(host) };
+}
+
+async function isRunning(engine: Engine, id: string): Promise<boolean> {
+  const container = await found(engine, engine.client.getContainer(id).inspect());
   return container?.State.Running ?? false;
 }
 
 /** The provider's id of what a create made, or undefined when it made nothing or making it again is harmless. */
 async function idOf(
   { type, name }: PendingCreate,
+  engine: Engine,
   administration: Administration | undefined,
 ): Promise<string | undefined> {
   switch (type) {
     case containerType:
-      return (await found(new Docker().getContainer(name).inspect()))?.Id;
+      return (await found(engine, engine.client.getContainer(name).inspect()))?.Id;
     case "docker:index/network:Network":
-      return (await found(new Docker().getNetwork(name).inspect()))?.Id;
+      return (await found(engine, engine.client.getNetwork(name).inspect()))?.Id;
     case "postgresql:index/role:Role":
       return serverId("SELECT 1 FROM pg_roles WHERE rolname = $1", name, administration);
     case "postgresql:index/database:Database":
@@ -91,7 +107,7 @@ async function idOf(
   }
 }
 
-async function found<T>(inspected: Promise<T>): Promise<T | undefined> {
+async function found<T>({ place }: Engine, inspected: Promise<T>): Promise<T | undefined> {
   try {
     return await inspected;
   } catch (error) {
@@ -99,7 +115,7 @@ async function found<T>(inspected: Promise<T>): Promise<T | undefined> {
     if (status === 404) return undefined;
     const message = error instanceof Error ? error.message : String(error);
     throw new UserError(
-      `Docker Engine does not answer: ${message}; start it, or set DOCKER_HOST, and run this again`,
+      `Docker Engine does not answer at ${place}: ${message}; start it, or set DOCKER_HOST, and run this again`,
     );
   }
 }

@@ -67,6 +67,25 @@ export function administrationIn({ deployment }: StackState): Administration | u
   return administration.safeParse(plain(provider?.inputs ?? {})).data;
 }
 
+/** Of an export of either form; `StackState` is one. */
+interface WithProviders {
+  readonly deployment: {
+    readonly resources?:
+      | readonly { readonly type: string; readonly inputs?: Record<string, unknown> }[]
+      | null;
+  };
+}
+
+/**
+ * `docker:host` of the last `up`; undefined where it was not set. The kit's own provider has it as it was configured,
+ * the docker provider has the DOCKER_HOST of that moment in its place.
+ */
+export function dockerHostIn({ deployment }: WithProviders): string | undefined {
+  const provider = deployment.resources?.find(({ type }) => type === "pulumi:providers:poolkit");
+  const { dockerHost } = plain(provider?.inputs ?? {});
+  return typeof dockerHost === "string" ? dockerHost : undefined;
+}
+
 /** With --show-secrets a secret is { <marker>: …, plaintext: "<JSON>" }. */
 export function plain(inputs: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const secret = z.looseObject({ plaintext: z.string() });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { plain } from "../stack-state.ts";
+import { dockerHostIn, plain } from "../stack-state.ts";
 
 const inputs = z.record(z.string(), z.unknown());
 const export_ = z.looseObject({
@@ -26,6 +26,8 @@ const outputs = z.object({
 
 /** What the last `up` deployed, as Pulumi's state has it. */
 export interface Deployed {
+  /** `docker:host`; undefined = DOCKER_HOST, else the default socket. */
+  readonly dockerHost: string | undefined;
   readonly outputs: z.infer<typeof outputs>;
   /** The whole [pgbouncer] section. */
   readonly pgbouncerSettings: Readonly<Record<string, string>>;
@@ -58,6 +60,7 @@ export function deployedIn(json: unknown, appRole: string): Deployed {
   };
   const migrations = first("poolkit:index:Migrations");
   return {
+    dockerHost: dockerHostIn({ deployment }),
     outputs: outputs.safeParse(plain(of("pulumi:pulumi:Stack")[0]?.outputs ?? {})).data ?? {},
     pgbouncerSettings: strings.safeParse(first("poolkit:index:PgBouncerConfig").settings).data ?? {},
     roleSettings: {

@@ -1,4 +1,4 @@
-import Docker from "dockerode";
+import type Docker from "dockerode";
 import { type EngineNames, pgbouncerAlias, postgresAlias } from "../../infra/names.ts";
 
 /** The containers of a stack. */
@@ -40,11 +40,6 @@ export interface ContainerSeen {
   readonly lastLines: readonly string[];
   /** Used share of its memory limit, file cache not counted; null where it does not run. */
   readonly memory: { readonly usedBytes: number; readonly limitBytes: number } | null;
-}
-
-/** A way to the engine whose requests end after `limitMilliseconds`, whatever the engine does. */
-export function engineClient(limitMilliseconds: number): Docker {
-  return new Docker({ timeout: limitMilliseconds });
 }
 
 export async function lookAtEngine(engine: Docker): Promise<EngineSeen> {

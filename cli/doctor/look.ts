@@ -1,5 +1,6 @@
 import type Docker from "dockerode";
 import { type EngineNames, roles } from "../../infra/names.ts";
+import { engineClient } from "../engine.ts";
 import { type Probe, probeHealth } from "../health-probe.ts";
 import { bounded, type Looked } from "./bounded.ts";
 import type { Deployed } from "./deployed.ts";
@@ -9,7 +10,6 @@ import {
   components,
   type DiskSeen,
   type EngineSeen,
-  engineClient,
   lookAtBackends,
   lookAtContainer,
   lookAtDisk,
@@ -43,18 +43,21 @@ export interface Observation {
 type EngineLooks = Pick<Observation, "engine" | "containers" | "outOfMemory" | "disk" | "backends">;
 type DatabaseLooks = Pick<Observation, "console" | "postgres" | "path" | "login" | "health">;
 
-/** Looks at everything side by side. `deployed` may still be on its way: the engine needs nothing of it. */
+/**
+ * Looks at everything side by side. `deployed` may still be on its way; the engine is asked where the state says that
+ * the stack is, or else where DOCKER_HOST does.
+ */
 export async function look(names: EngineNames, deployed: Promise<Looked<Deployed>>): Promise<Observation> {
   const [engineLooks, state, databaseLooks] = await Promise.all([
-    lookThroughEngine(names),
+    deployed.then((state) => lookThroughEngine(names, state.ok ? state.seen.dockerHost : undefined)),
     deployed,
     deployed.then(lookAtDatabase),
   ]);
   return { ...engineLooks, ...databaseLooks, deployed: state };
 }
 
-async function lookThroughEngine(names: EngineNames): Promise<EngineLooks> {
-  const client = engineClient(lookLimit);
+async function lookThroughEngine(names: EngineNames, host: string | undefined): Promise<EngineLooks> {
+  const client = engineClient(host, { timeout: lookLimit });
   const limited = <Seen>(use: (engine: Docker) => Promise<Seen>) => bounded(lookLimit, () => use(client));
   const container = (component: Component) => limited((engine) => lookAtContainer(engine, component, names));
   const [postgres, pgbouncer, app, engine, outOfMemory, disk, backends] = await Promise.all([

@@ -86,6 +86,7 @@ const postgres_: PostgresSeen = {
 };
 
 const deployed_ = {
+  dockerHost: undefined,
   outputs: { databaseUrl: "postgresql://a", monitorUrl: "postgresql://b", consoleUrl: "postgresql://c" },
   pgbouncerSettings: { max_client_conn: "50", default_pool_size: "5" },
   roleSettings: { statement_timeout: "30000" },
@@ -521,6 +522,7 @@ describe("deployedIn", () => {
 
   it("reads outputs, settings and migrations of the last up", () => {
     expect(deployedIn({ deployment: { resources } }, "app")).toEqual({
+      dockerHost: undefined,
       outputs: { preset: "dev", databaseUrl: "postgresql://x" },
       pgbouncerSettings: { pool_mode: "transaction" },
       roleSettings: { statement_timeout: "30000", lock_timeout: "10s" },
@@ -529,6 +531,12 @@ describe("deployedIn", () => {
       schema: "app",
       pendingOperations: 0,
     });
+  });
+
+  it("says which engine the stack is on", () => {
+    const provider = { type: "pulumi:providers:poolkit", inputs: { dockerHost: "unix:///run/other.sock" } };
+    const { dockerHost } = deployedIn({ deployment: { resources: [...resources, provider] } }, "app");
+    expect(dockerHost).toBe("unix:///run/other.sock");
   });
 
   it("is empty for a stack without resources", () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   administrationIn,
   containers,
+  dockerHostIn,
   parseState,
   pendingCreates,
   withCreatesSettled,
@@ -58,6 +59,24 @@ it("finds the containers that should run: not one that a replacement has deleted
   expect(containers(state({ resources: [deployed, former, provider] }))).toEqual([
     { urn: container.urn, id: "0123" },
   ]);
+});
+
+describe("dockerHostIn", () => {
+  const kit = (inputs: object) => ({ urn: "kit", type: "pulumi:providers:poolkit", inputs });
+  const docker = { urn: "engine", type: "pulumi:providers:docker", inputs: { host: "unix:///caller.sock" } };
+
+  it("is what was configured", () => {
+    expect(dockerHostIn(state({ resources: [docker, kit({ dockerHost: "ssh://me@far" })] }))).toBe(
+      "ssh://me@far",
+    );
+  });
+
+  it.each([
+    ["a stack that was never deployed", {}],
+    ["a stack whose docker provider took DOCKER_HOST of the caller", { resources: [docker, kit({})] }],
+  ])("is unset in %s", (_what, deployment) => {
+    expect(dockerHostIn(state(deployment))).toBeUndefined();
+  });
 });
 
 it("takes the superuser's login from the state's provider", () => {

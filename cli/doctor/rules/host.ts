@@ -1,3 +1,4 @@
+import { enginePlace } from "../../engine.ts";
 import type { Place } from "../causes.ts";
 import type { Observation } from "../look.ts";
 import type { Symptom } from "../symptom.ts";
@@ -14,9 +15,9 @@ export function hostSymptoms(seen: Observation, { stack }: Place): Symptom[] {
   return [...engine(seen), ...state(seen, stack), ...disk(seen), ...clocks(seen)];
 }
 
-function engine({ engine }: Observation): Symptom[] {
+function engine({ engine, deployed }: Observation): Symptom[] {
   if (engine.ok) return [];
-  const place = process.env.DOCKER_HOST ?? "its default socket";
+  const place = enginePlace(deployed.ok ? deployed.seen.dockerHost : undefined);
   const evidence = `Docker Engine does not answer at ${place}: ${engine.message}`;
   return [{ cause: "engine_unreachable", severity: "fail", evidence }];
 }
