@@ -63,7 +63,7 @@ export function readConfig(): StackConfig {
   const read = readSizingInput(raw, stack);
   const { sizing, budget, problems: own } = budgetOf(read.input);
   problems.push(...read.problems, ...own);
-  const ports = readPorts(readObject(raw, "ports", problems), problems);
+  const ports = readPorts(readObject(raw, "ports", problems), sizing.observability, problems);
   const baseImage = readBaseImage(config.get("baseImage") ?? "debian:forky-slim", problems);
   const application = readApplication(config.getObject("application"), problems);
   problems.push(...seedProblems("poolkit:secretSeed"));
@@ -108,7 +108,8 @@ function isKey(name: string): boolean {
 
 const portNames = ["app", "pgbouncer", "postgres", "prometheus"] as const;
 
-function readPorts(user: Record<string, unknown>, problems: Problem[]): HostPorts {
+/** @param observability without it nothing takes Prometheus' port */
+function readPorts(user: Record<string, unknown>, observability: boolean, problems: Problem[]): HostPorts {
   const ports = { ...defaultPorts };
   for (const [name, value] of Object.entries(user)) {
     const path = `poolkit:ports.${name}`;
@@ -126,12 +127,12 @@ function readPorts(user: Record<string, unknown>, problems: Problem[]): HostPort
       });
     }
   }
-  const used = portNames.map((name) => ports[name]);
-  if (new Set(used).size < used.length) {
+  const used = portNames.filter((name) => observability || name !== "prometheus");
+  if (new Set(used.map((name) => ports[name])).size < used.length) {
     problems.push({
       path: "poolkit:ports",
-      found: portNames.map((name) => `${name} ${ports[name]}`).join(", "),
-      allowed: "four different ports",
+      found: used.map((name) => `${name} ${ports[name]}`).join(", "),
+      allowed: "a different port for each",
       fix: "pulumi config set --path poolkit:ports.app <a free port>",
     });
   }

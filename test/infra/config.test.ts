@@ -98,6 +98,12 @@ const refused: [string, Record<string, string>, string, string][] = [
   ["a port in quotes", ports({ app: "8080" }), "poolkit:ports.app", '"8080"'],
   ["the same port twice", ports({ app: 6432 }), "poolkit:ports", "app 6432, pgbouncer 6432"],
   [
+    "Prometheus' port for something else, where it runs",
+    { ...ports({ app: 9090 }), "poolkit:observability": "true" },
+    "poolkit:ports",
+    "app 9090, pgbouncer 6432, postgres 5433, prometheus 9090",
+  ],
+  [
     "a database name with a quote",
     { "poolkit:databaseName": 'a"; DROP' },
     "poolkit:databaseName",
@@ -191,6 +197,12 @@ describe("readConfig accepts", () => {
       "poolkit:budget": '{"check":"warn"}',
     });
     expect(config.budget.problems).toHaveLength(1);
+  });
+
+  it("Prometheus' port for something else, where it does not run", () => {
+    expect(read({ ...good, ...ports({ app: 9090 }) }).ports).toMatchObject({ app: 9090 });
+    const prod = { ...good, "poolkit:preset": "prod", "poolkit:observability": "false" };
+    expect(read({ ...prod, ...ports({ postgres: 9090 }) }).ports).toMatchObject({ postgres: 9090 });
   });
 
   it("the stack's name as the preset", () => {
