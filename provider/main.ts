@@ -9,6 +9,7 @@ import { EngineLog } from "./protocol/engine-log.ts";
 import { lifecycleMethods } from "./protocol/lifecycle.ts";
 import { operationMethods } from "./protocol/operations.ts";
 import type { Plugin } from "./protocol/plugin.ts";
+import { RunningCalls } from "./protocol/running-calls.ts";
 import { functions, resources } from "./registry.ts";
 
 const settings = object({ dockerHost: optional(text()), version: optional(text()) });
@@ -16,6 +17,7 @@ const manifest = JSON.parse(readFileSync(join(import.meta.dirname, "../package.j
 const engineLog = new EngineLog();
 let dockerHost: string | undefined;
 const contexts = new Contexts(engineLog, () => connectDocker(dockerHost));
+const calls = new RunningCalls();
 
 const plugin: Plugin = {
   version: manifest.version,
@@ -27,16 +29,24 @@ const plugin: Plugin = {
   },
   context: (urn, timeoutSeconds) => contexts.of(urn, timeoutSeconds),
   connectEngine: (address) => engineLog.connect(address),
+  track: (call) => calls.track(call),
   cancel: () => contexts.cancel(),
 };
 
 const [engineAddress] = process.argv.slice(2);
 if (engineAddress !== undefined) engineLog.connect(engineAddress);
 
-// The engine ends its plugins, unless it was killed: then this process would wait, and perhaps work on, for ever.
+/** How long a call may go on without its engine: enough to take away what it has put up for itself. */
+const orphanMs = 10_000;
+
+// The engine ends its plugins, unless it was killed: then this process would wait, and perhaps work on, for ever. A
+// call in its middle comes to its end first: a helper container that is left would keep its volume from being removed.
 const engineProcess = process.ppid;
-setInterval(() => {
-  if (process.ppid !== engineProcess) process.exit(1);
+const watch = setInterval(() => {
+  if (process.ppid === engineProcess) return;
+  clearInterval(watch);
+  contexts.cancel();
+  void calls.ended(orphanMs).then(() => process.exit(1));
 }, 1000).unref();
 
 // State of a large stack and its secrets travel in one message.

@@ -1,6 +1,7 @@
 import { buffer } from "node:stream/consumers";
 import type Docker from "dockerode";
 import { messageOf, UserError } from "../model/errors.ts";
+import type { Context } from "../model/resource.ts";
 import { hasStatus } from "./containers.ts";
 
 /** Content and time of a file in a volume. */
@@ -19,15 +20,18 @@ export interface FilesPlace {
   readonly gid: number;
 }
 
+/** The engine that has the volume and the stack whose volume it is. */
+type Owner = Pick<Context, "docker" | "stack">;
+
 const folder = "poolkit-files";
 
 /** The files in the volume by name, or undefined when there is no such volume. */
 export async function readVolume(
-  docker: Docker,
+  owner: Owner,
   place: FilesPlace,
 ): Promise<Map<string, VolumeFile> | undefined> {
-  if (!(await volumeExists(docker, place.volumeName))) return undefined;
-  return withHelper(docker, place, async (helper) => {
+  if (!(await volumeExists(await owner.docker(), place.volumeName))) return undefined;
+  return withHelper(owner, place, async (helper) => {
     const archive = await buffer(await helper.getArchive({ path: `/${folder}/.` }));
     return unpack(archive);
   });
@@ -40,16 +44,16 @@ export async function readVolume(
  * @throws UserError when the volume does not exist
  */
 export async function writeVolume(
-  docker: Docker,
+  owner: Owner,
   place: FilesPlace,
   files: Readonly<Record<string, string>>,
 ): Promise<void> {
-  if (!(await volumeExists(docker, place.volumeName))) {
+  if (!(await volumeExists(await owner.docker(), place.volumeName))) {
     throw new UserError(
       `volumeName: the engine has no volume ${place.volumeName}; run \`pulumi up --refresh\``,
     );
   }
-  await withHelper(docker, place, async (helper) => {
+  await withHelper(owner, place, async (helper) => {
     const present = unpack(await buffer(await helper.getArchive({ path: `/${folder}/.` })));
     const newest = Math.max(0, ...[...(await present).values()].map((file) => file.modifiedSeconds));
     const modifiedSeconds = Math.max(Math.floor(Date.now() / 1000), newest + 1);
@@ -59,14 +63,15 @@ export async function writeVolume(
 
 /**
  * Runs `use` with a container that mounts the volume and is never started: the engine's archive calls work on it all
- * the same, whatever the image holds. Its name is fixed per volume, so that one left by a killed run is found.
+ * the same, whatever the image holds. Its name is fixed per volume, so that one left by a killed run is found;
+ * it carries the label of the stack as everything of it does.
  */
 async function withHelper<T>(
-  docker: Docker,
+  owner: Owner,
   place: FilesPlace,
   use: (helper: Docker.Container) => Promise<T>,
 ): Promise<T> {
-  const helper = await createHelper(docker, place);
+  const helper = await createHelper(owner, place);
   try {
     return await use(helper);
   } finally {
@@ -74,13 +79,14 @@ async function withHelper<T>(
   }
 }
 
-async function createHelper(docker: Docker, place: FilesPlace): Promise<Docker.Container> {
+async function createHelper(owner: Owner, place: FilesPlace): Promise<Docker.Container> {
+  const docker = await owner.docker();
   const name = `${place.volumeName}-files`;
   const options: Docker.ContainerCreateOptions = {
     name,
     Image: await helperImage(docker, place.image),
     Cmd: ["never-started"],
-    Labels: { "poolkit.helper": place.volumeName },
+    Labels: { "poolkit.helper": place.volumeName, "poolkit.stack": owner.stack },
     HostConfig: { Binds: [`${place.volumeName}:/${folder}:nocopy`], NetworkMode: "none" },
   };
   try {

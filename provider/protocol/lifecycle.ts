@@ -52,7 +52,7 @@ export function lifecycleMethods(plugin: Plugin) {
       if (named === undefined) throw new UserError(`the poolkit plugin has no function ${request.getTok()}`);
       return named(properties.plain(0), context);
     };
-    run().then(
+    plugin.track(run()).then(
       (result) => answer(null, new pb.InvokeResponse().setReturn(properties.sealed(result))),
       (error) => answer(failureOf(error, properties, context.signal)),
     );

@@ -38,7 +38,7 @@ export function operationMethods(plugin: Plugin) {
         answer(failureOf(new UserError(`the poolkit plugin has no resource type ${type}`), properties));
         return;
       }
-      run({ request, handler, properties, context }).then(
+      plugin.track(run({ request, handler, properties, context })).then(
         (response) => answer(null, response),
         (error) => answer(failureOf(error, properties, context.signal)),
       );

@@ -16,6 +16,8 @@ export interface Plugin {
   /** @param timeoutSeconds the resource's custom timeout, 0 = none */
   context(urn: string, timeoutSeconds: number): Context;
   connectEngine(address: string): void;
+  /** Knows of a call until it has ended. */
+  track<T>(call: Promise<T>): Promise<T>;
   /** Ends what is waiting; called at the first Ctrl-C. */
   cancel(): void;
 }

@@ -126,7 +126,7 @@ async function write(wanted: Inputs, former: Inputs | undefined, context: Contex
   await applyFiles(wanted, filesOf(wanted, first), application, context);
   const files = filesOf(wanted);
   // PgBouncer reads it at its next reload or start: the file is never behind what the stack says.
-  if (held !== undefined) await writeVolume(await context.docker(), wanted, files);
+  if (held !== undefined) await writeVolume(context, wanted, files);
   return {
     sha256: filesDigest(files),
     clientsHeldAt: held === undefined ? "" : new Date().toISOString(),

@@ -48,10 +48,9 @@ export async function applyFiles(
   application: Application,
   context: Context,
 ): Promise<void> {
-  const docker = await context.docker();
-  const former = await readVolume(docker, target);
-  await writeVolume(docker, target, files);
-  if (!(await isRunning(docker, target.containerName))) return;
+  const former = await readVolume(context, target);
+  await writeVolume(context, target, files);
+  if (!(await isRunning(await context.docker(), target.containerName))) return;
   const refused = await application.apply().catch((error: unknown) => {
     context.signal.throwIfAborted();
     return [messageOf(error)];
@@ -64,7 +63,7 @@ export async function applyFiles(
   const canReturn =
     formerFiles.length === Object.keys(files).length && formerFiles.some(([, content]) => content !== "");
   if (canReturn) {
-    await writeVolume(docker, target, Object.fromEntries(formerFiles));
+    await writeVolume(context, target, Object.fromEntries(formerFiles));
     await application.restore();
   }
   const outcome = canReturn
@@ -81,14 +80,13 @@ export async function readFiles(
   names: readonly string[],
   context: Context,
 ): Promise<Record<string, string> | undefined> {
-  const present = await readVolume(await context.docker(), target);
+  const present = await readVolume(context, target);
   if (present === undefined || !names.some((name) => present.get(name)?.content)) return undefined;
   return Object.fromEntries(names.map((name) => [name, present.get(name)?.content ?? ""]));
 }
 
 /** Empties the files, so that no secret outlives the resource in a volume that is kept. A volume that is gone is fine. */
 export async function emptyFiles(target: Target, names: readonly string[], context: Context): Promise<void> {
-  const docker = await context.docker();
-  if ((await readVolume(docker, target)) === undefined) return;
-  await writeVolume(docker, target, Object.fromEntries(names.map((name) => [name, ""])));
+  if ((await readVolume(context, target)) === undefined) return;
+  await writeVolume(context, target, Object.fromEntries(names.map((name) => [name, ""])));
 }

@@ -64,6 +64,10 @@ export interface TestPlugin {
   delete(type: string, id: string, state: Properties, inputs: Properties): Promise<void>;
   invoke(name: string, args: Properties): Promise<Properties>;
   cancel(): Promise<void>;
+  /** Ends the process that the plugin was started by, as a kill of the engine does. Needs `ofAShell`. */
+  killParent(): void;
+  /** Resolves when the plugin's process is gone. */
+  readonly ended: Promise<void>;
   /** Messages that the plugin has sent to the engine's log. */
   readonly messages: string[];
   stop(): Promise<void>;
@@ -74,15 +78,23 @@ type Answer<R> = (error: grpc.ServiceError | null, response: R) => void;
 /**
  * Starts the plugin beside an engine that only listens to its log.
  * @param variables of its environment, besides those of the test
+ * @param options.ofAShell started by a process of its own, which can be killed
  */
-export async function startPlugin(variables: NodeJS.ProcessEnv = {}): Promise<TestPlugin> {
+export async function startPlugin(
+  variables: NodeJS.ProcessEnv = {},
+  options: { readonly ofAShell?: boolean } = {},
+): Promise<TestPlugin> {
   const messages: string[] = [];
   const engine = await startEngine(messages);
   const entry = join(import.meta.dirname, "../../../provider/pulumi-resource-poolkit");
-  const child = spawn(process.execPath, [entry, `127.0.0.1:${engine.port}`], {
+  const shell = options.ofAShell === true ? ["sh", "-c", '"$0" "$@" & wait'] : [];
+  const [command = "", ...args] = [...shell, process.execPath, entry, `127.0.0.1:${engine.port}`];
+  const child = spawn(command, args, {
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, ...variables },
   });
+  // Its output is closed when nobody holds it any more: a shell's end does not count.
+  const ended = once(child, "close").then(() => undefined);
   const [port] = await once(createInterface(child.stdout), "line");
   const client = new providerGrpc.ResourceProviderClient(
     `127.0.0.1:${port}`,
@@ -152,11 +164,12 @@ export async function startPlugin(variables: NodeJS.ProcessEnv = {}): Promise<Te
     async cancel() {
       await call((answer) => client.cancel(new emptyPb.Empty(), answer));
     },
+    killParent: () => void child.kill("SIGKILL"),
+    ended,
     async stop() {
       client.close();
-      const exited = once(child, "exit");
       child.kill();
-      await exited;
+      await ended;
       engine.server.forceShutdown();
     },
   };
