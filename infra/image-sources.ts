@@ -10,28 +10,47 @@ export interface BuildContext {
   readonly files: readonly string[];
   /** Stage of the Dockerfile; undefined = the last one. */
   readonly target?: string;
+  /** Space that a build takes at most, its stages included: half more than was measured. */
+  readonly buildMegabytes: number;
 }
 
 /** One Dockerfile for three images, which share their packages. */
 const observed = { context: "observability/image", files: ["Dockerfile"] };
 
 export const imageSources = {
-  postgres: { context: "postgres", files: ["Dockerfile", "entrypoint.sh"] },
-  pgbouncer: { context: "pgbouncer/image", files: ["Dockerfile"] },
-  app: { context: "app", files: ["Dockerfile", ".dockerignore", "dist/server.mjs", "dist/healthcheck.mjs"] },
-  prometheus: { ...observed, target: "prometheus" },
-  "pgbouncer-exporter": { ...observed, target: "pgbouncer-exporter" },
-  "postgres-exporter": { ...observed, target: "postgres-exporter" },
+  postgres: { context: "postgres", files: ["Dockerfile", "entrypoint.sh"], buildMegabytes: 1_050 },
+  pgbouncer: { context: "pgbouncer/image", files: ["Dockerfile"], buildMegabytes: 500 },
+  app: {
+    context: "app",
+    files: ["Dockerfile", ".dockerignore", "dist/server.mjs", "dist/healthcheck.mjs"],
+    buildMegabytes: 950,
+  },
+  // The stage of the packages is counted here, once: one Dockerfile changed, all three are missing.
+  prometheus: { ...observed, target: "prometheus", buildMegabytes: 1_100 },
+  "pgbouncer-exporter": { ...observed, target: "pgbouncer-exporter", buildMegabytes: 50 },
+  "postgres-exporter": { ...observed, target: "postgres-exporter", buildMegabytes: 50 },
 } satisfies Record<string, BuildContext>;
 
 export type ImageSource = keyof typeof imageSources;
 const observedImages = ["prometheus", "pgbouncer-exporter", "postgres-exporter"] as const;
 
-/** The images that the kit builds for a stack; an own application takes the place of the reference application. */
-export function imageNames({ baseImage, application, observability }: ImagesArgs): string[] {
-  const own = application === undefined ? imageName("app", baseImage) : ownImageName(application.source);
+/**
+ * The images of a stack, by tag, with the space in MB that each takes where it is missing. An own application takes the
+ * place of the reference application, and counts as much: nobody knows its size before it is pulled or built.
+ */
+export function imageSpace({
+  baseImage,
+  application,
+  observability,
+}: ImagesArgs): Readonly<Record<string, number>> {
   const built: ImageSource[] = ["postgres", "pgbouncer", ...(observability ? observedImages : [])];
-  return [...built.map((image) => imageName(image, baseImage)), own];
+  const own = application === undefined ? imageName("app", baseImage) : ownImageName(application.source);
+  return {
+    ...Object.fromEntries(
+      built.map((image) => [imageName(image, baseImage), imageSources[image].buildMegabytes]),
+    ),
+    [own]: imageSources.app.buildMegabytes,
+  };
 }
 
 export function ownImageName(source: ApplicationSource): string {

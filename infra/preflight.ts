@@ -1,15 +1,9 @@
 import { preflight } from "../provider/sdk/preflight.ts";
 import type { Provider } from "../provider/sdk/provider.ts";
 import type { StackConfig } from "./config.ts";
-import { imageNames } from "./image-sources.ts";
+import { imageSpace } from "./image-sources.ts";
 import type { EngineNames } from "./names.ts";
 import { throwProblems } from "./problems.ts";
-
-/**
- * What the builds take at most, base layers and build stages included: 1.7 GB measured for the three images that every
- * stack has, 0.9 GB more for Prometheus and its exporters.
- */
-const buildSpaceMegabytes = { stack: 2_500, observability: 1_200 };
 
 /**
  * Asks the engine, before anything is created, whether it answers, has the base image and the stack's host ports free.
@@ -25,9 +19,7 @@ export async function checkEngine(
     {
       stack,
       baseImage,
-      images: imageNames(config),
-      buildSpaceMegabytes:
-        buildSpaceMegabytes.stack + (observability ? buildSpaceMegabytes.observability : 0),
+      images: imageSpace(config),
       ports: {
         "poolkit:ports.app": ports.app,
         "poolkit:ports.pgbouncer": ports.pgbouncer,

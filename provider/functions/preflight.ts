@@ -12,8 +12,7 @@ const args = object({
   ports: record(integer(1, 65_535)),
   containerNames: list(text()),
   baseImage: text(),
-  images: list(text()),
-  buildSpaceMegabytes: integer(0, Number.MAX_SAFE_INTEGER),
+  images: record(integer(0, Number.MAX_SAFE_INTEGER)),
 });
 type Args = Shaped<typeof args>;
 
@@ -70,20 +69,23 @@ async function imageProblems(docker: Docker, image: string): Promise<Problem[]> 
 }
 
 /**
- * A disk that fills up in the middle of a build leaves an error of the builder's for every image. Asked only when an
- * image has to be built, so that a full disk never keeps anybody from changing a setting.
+ * A disk that fills up in the middle of a build leaves an error of the builder's for every image. Asked only for images
+ * that are missing, so that a full disk never keeps anybody from changing a setting.
  */
-async function spaceProblems(docker: Docker, { images, buildSpaceMegabytes }: Args): Promise<Problem[]> {
-  const present = await Promise.all(images.map((image) => hasImage(docker, image)));
-  if (present.every(Boolean) || !isLocal(docker)) return [];
+async function spaceProblems(docker: Docker, { images }: Args): Promise<Problem[]> {
+  const needs = Object.entries(images).map(async ([image, megabytes]) =>
+    (await hasImage(docker, image)) ? 0 : megabytes,
+  );
+  const neededMegabytes = (await Promise.all(needs)).reduce((sum, megabytes) => sum + megabytes, 0);
+  if (neededMegabytes === 0 || !isLocal(docker)) return [];
   const { DockerRootDir: folder }: { DockerRootDir: string } = await docker.info();
   // Docker Desktop keeps its folder inside a virtual machine: what cannot be seen is not judged.
   const disk = await statfs(folder).catch(() => undefined);
   const freeMegabytes = disk === undefined ? Infinity : Math.floor((disk.bavail * disk.bsize) / 1e6);
-  if (freeMegabytes >= buildSpaceMegabytes) return [];
+  if (freeMegabytes >= neededMegabytes) return [];
   const found = `${freeMegabytes} MB free in ${folder}`;
   const fix = "make room (docker system df; docker image prune), then run this again";
-  return [{ path: "docker", found, allowed: `at least ${buildSpaceMegabytes} MB to build images`, fix }];
+  return [{ path: "docker", found, allowed: `at least ${neededMegabytes} MB to build images`, fix }];
 }
 
 async function hasImage(docker: Docker, image: string): Promise<boolean> {

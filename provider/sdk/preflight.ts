@@ -9,10 +9,8 @@ export interface PreflightArgs {
   containerNames: string[];
   /** Image that the kit's own images are built on. */
   baseImage: string;
-  /** Tags of the images that the stack runs. */
-  images: string[];
-  /** Space that the engine's disk must have when one of `images` has to be built. */
-  buildSpaceMegabytes: number;
+  /** Tag of each image that the stack runs → MB that the engine's disk must have for it when it is missing. */
+  images: Readonly<Record<string, number>>;
 }
 
 /** One thing that would make the deployment fail, in the words of the person who has to fix it. */

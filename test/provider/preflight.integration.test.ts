@@ -30,8 +30,7 @@ describe.skipIf(!(await engineAvailable()))("preflight", () => {
       ports: {},
       containerNames: [],
       baseImage,
-      images: [],
-      buildSpaceMegabytes: 0,
+      images: {},
       ...args,
     });
     expect(result.engineVersion).toMatch(/^\d+\./);
@@ -52,12 +51,17 @@ describe.skipIf(!(await engineAvailable()))("preflight", () => {
     expect(await problems({ ports, containerNames: ["poolkit-s1-app"] })).toEqual([]);
   });
 
-  it("asks for space on the disk, but only when an image has to be built", async () => {
-    const buildSpaceMegabytes = 1e12;
-    expect(await problems({ images: [baseImage], buildSpaceMegabytes })).toEqual([]);
-    const [problem] = await problems({ images: [baseImage, "poolkit/absent:none"], buildSpaceMegabytes });
-    expect(problem).toMatchObject({ path: "docker", found: expect.stringMatching(/^\d+ MB free in \//) });
-    expect(await problems({ images: ["poolkit/absent:none"], buildSpaceMegabytes: 1 })).toEqual([]);
+  it("asks for the space on the disk of the images that have to be built, and of no other", async () => {
+    const huge = 1e12;
+    expect(await problems({ images: { [baseImage]: huge } })).toEqual([]);
+    expect(await problems({ images: { "poolkit/absent:none": 1, [baseImage]: huge } })).toEqual([]);
+    const absent = { "poolkit/absent:none": huge, "poolkit/absent:too": 500 };
+    const [problem] = await problems({ images: { ...absent, [baseImage]: huge } });
+    expect(problem).toMatchObject({
+      path: "docker",
+      found: expect.stringMatching(/^\d+ MB free in \//),
+      allowed: "at least 1000000000500 MB to build images",
+    });
   });
 
   it("takes what the stack's own containers hold as free, and names another stack's container", async () => {
@@ -103,8 +107,7 @@ describe.skipIf(!(await engineAvailable()))("preflight", () => {
         ports: {},
         containerNames: [],
         baseImage,
-        images: [],
-        buildSpaceMegabytes: 0,
+        images: {},
       };
       expect(await lost.invoke("preflight", args)).toMatchObject({
         engineVersion: "",
