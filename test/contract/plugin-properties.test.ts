@@ -1,63 +1,33 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Registered, registeredResources } from "../support/program.ts";
+import { officialInputs, secretMarker, usedProperties } from "../support/package-schema.ts";
+import { type Registered, registeredForm, registeredForms } from "../support/program.ts";
 
-interface Property {
-  readonly $ref?: string;
-  readonly type?: string;
-  readonly items?: Property;
-  readonly additionalProperties?: Property;
-}
-
-interface Schema {
-  readonly provider: { readonly inputProperties: Record<string, Property> };
-  readonly resources: Record<string, { readonly inputProperties: Record<string, Property> }>;
-  readonly types: Record<string, { readonly properties: Record<string, Property> }>;
-}
-
-const official = (name: string): Schema =>
-  JSON.parse(readFileSync(join(import.meta.dirname, `../data/pulumi-${name}.schema.json`), "utf8"));
-const schemas: Record<string, Schema> = { docker: official("docker"), postgresql: official("postgresql") };
+const plugins = { docker: officialInputs("docker"), postgresql: officialInputs("postgresql") };
 
 let registered: Registered[];
 
 beforeAll(async () => {
-  registered = await registeredResources({ "poolkit:preset": "prod", "poolkit:secretSeed": "s".repeat(40) });
+  registered = await registeredForms();
 });
-
-/** Key by which the engine's protocol marks a wrapped value; this one means a secret. */
-const secretMarker = "4dabf18193072939515e22adb298388d";
 
 /** Paths of properties that the official plugin's schema does not know. */
 function unknownPaths(resource: Registered): string[] {
-  const [pkg = "", , shortName] = resource.type.split(":");
-  const isProvider = resource.type.startsWith("pulumi:providers:");
-  const schema = schemas[isProvider ? (shortName ?? "") : pkg];
-  if (schema === undefined) return [];
-  const properties = isProvider
-    ? schema.provider.inputProperties
-    : schema.resources[resource.type]?.inputProperties;
-  if (properties === undefined) return [`${resource.type} (no such resource)`];
-  return Object.entries(resource.inputs).flatMap(([key, value]) => walk(schema, properties[key], value, key));
-}
-
-function walk(schema: Schema, property: Property | undefined, value: unknown, path: string): string[] {
-  if (property === undefined) return [path];
-  if (Array.isArray(value))
-    return value.flatMap((item, index) => walk(schema, property.items, item, `${path}[${index}]`));
-  if (typeof value !== "object" || value === null) return [];
-  if (secretMarker in value) return walk(schema, property, "value" in value ? value.value : undefined, path);
-  if (property.additionalProperties !== undefined) return [];
-  const type = schema.types[property.$ref?.replace("#/types/", "") ?? ""];
-  return Object.entries(value).flatMap(([key, item]) =>
-    walk(schema, type?.properties[key], item, `${path}.${key}`),
+  const plugin = Object.entries(plugins).find(([name]) => packageOf(resource) === name)?.[1];
+  if (plugin === undefined) return [];
+  if (!plugin.has(resource.type)) return [`${resource.type} (no such resource)`];
+  return usedProperties(plugin, resource).flatMap(({ path, property }) =>
+    property === undefined ? [path] : [],
   );
 }
 
+function packageOf({ type }: Registered): string | undefined {
+  const [first, , name] = type.split(":");
+  return type.startsWith("pulumi:providers:") ? name : first;
+}
+
 describe("the program", () => {
-  it("registers the resources that a stack is made of", () => {
-    const counts = Map.groupBy(registered, ({ type }) => type);
+  it("registers the resources that a stack is made of", async () => {
+    const counts = Map.groupBy(await registeredForm("reference"), ({ type }) => type);
     expect(Object.fromEntries([...counts].map(([type, found]) => [type, found.length]))).toMatchObject({
       "docker:index/container:Container": 3,
       "docker:index/network:Network": 1,
@@ -87,7 +57,7 @@ describe("the program", () => {
       ports: [{ internal: 1, hostIp: "127.0.0.1" }],
     };
     expect(unknownPaths({ type: "docker:index/container:Container", name: "x", inputs })).toEqual([
-      "ports[0].hostIp",
+      "ports[].hostIp",
       "restartt",
     ]);
   });

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { vi } from "vitest";
 
 export interface Registered {
   readonly type: string;
@@ -37,4 +38,33 @@ export async function registeredResources(
   await Promise.all(outputs.map((output) => new Promise((resolve) => pulumi.all([output]).apply(resolve))));
   await pulumi.runtime.disconnect();
   return registered;
+}
+
+const seed = { "poolkit:secretSeed": "s".repeat(40) };
+const own = { context: "examples/express-pg", dockerfile: "Dockerfile", port: 8080, uid: 1234 };
+
+/**
+ * The forms of the program that together use every property: the reference application without and with Prometheus, and
+ * an application of one's own with what only such a one has (its Dockerfile, its user, its labels).
+ */
+const forms = {
+  reference: { ...seed, "poolkit:preset": "prod", "poolkit:observability": "false" },
+  observed: { ...seed, "poolkit:preset": "prod", "poolkit:observability": "true" },
+  own: { ...seed, "poolkit:preset": "dev", "poolkit:application": JSON.stringify(own) },
+};
+
+/** What the program registers in one of its forms. */
+export function registeredForm(form: keyof typeof forms): Promise<Registered[]> {
+  // The program runs when it is loaded.
+  vi.resetModules();
+  return registeredResources(forms[form]);
+}
+
+/** What it registers in all of them. */
+export async function registeredForms(): Promise<Registered[]> {
+  return [
+    ...(await registeredForm("reference")),
+    ...(await registeredForm("observed")),
+    ...(await registeredForm("own")),
+  ];
 }
