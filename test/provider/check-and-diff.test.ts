@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { resources } from "../../provider/registry.ts";
 import {
   type Properties,
   revealed,
@@ -47,6 +48,7 @@ const valid: Record<string, Properties> = {
     files: secret({ "prometheus.yml": "global: {}", "metrics-token": "canary" }),
     url: "http://127.0.0.1:9090",
   },
+  PostgresGate: { connection, containerName: "c", triggers: { server: "0123" }, timeoutSeconds: 90 },
   RoleSettings: { connection, role: "r", database: "d", settings: { statement_timeout: "15s" } },
   Migrations: { connection, schema: "app", directory: "prisma/migrations", migrations: { "1_init": "abc" } },
   HealthGate: {
@@ -62,6 +64,10 @@ beforeAll(async () => {
   plugin = await startPlugin();
 });
 afterAll(() => plugin?.stop());
+
+it("knows valid inputs of every type that the plugin has", () => {
+  expect(Object.keys(valid).sort()).toEqual([...resources.keys()].sort());
+});
 
 describe("Check", () => {
   it.each(Object.entries(valid))(
@@ -195,9 +201,12 @@ describe("Check", () => {
     expect(JSON.stringify(failures)).not.toContain("canary");
   });
 
-  it("fills in the gate's patience", async () => {
-    const { timeoutSeconds: _, ...inputs } = valid.HealthGate ?? {};
-    expect((await plugin.check("HealthGate", inputs)).inputs).toMatchObject({ timeoutSeconds: 60 });
+  it.each([
+    ["HealthGate", 60],
+    ["PostgresGate", 90],
+  ])("fills in the patience of %s", async (type, timeoutSeconds) => {
+    const { timeoutSeconds: _, ...inputs } = valid[type] ?? {};
+    expect((await plugin.check(type, inputs)).inputs).toMatchObject({ timeoutSeconds });
   });
 
   it("refuses a type that the plugin does not have", async () => {
@@ -245,6 +254,13 @@ describe("Diff", () => {
       { files: secret({ "database-url": "new" }) },
       { 'files["database-url"]': "UPDATE" },
     ],
+    [
+      "another container of Postgres",
+      "PostgresGate",
+      { triggers: { server: "4567" } },
+      { "triggers.server": "UPDATE" },
+    ],
+    ["another login or patience", "PostgresGate", { containerName: "d", timeoutSeconds: 5 }, {}],
     ["a value known later", "HealthGate", { triggers: { a: unknown } }, { "triggers.a": "UPDATE" }],
     ["all values known later", "PgBouncerConfig", { settings: unknown }, { settings: "UPDATE" }],
   ])("shows %s of %s", async (_, type, change, expected) => {
