@@ -8,7 +8,7 @@ import { capturePulumi, pulumiMessage } from "../pulumi.ts";
 import { stackName } from "../stack-name.ts";
 import { UserError } from "../user-error.ts";
 
-/** Milliseconds that Pulumi gets to read the state; the engine is looked at meanwhile. */
+/** Milliseconds that Pulumi gets to read the state, before everything that it says where to look for. */
 const stateLimit = 4_500;
 
 /**
