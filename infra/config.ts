@@ -65,7 +65,7 @@ export function readConfig(): StackConfig {
   problems.push(...read.problems, ...own);
   const ports = readPorts(readObject(raw, "ports", problems), sizing.observability, problems);
   const baseImage = readBaseImage(config.get("baseImage") ?? "debian:forky-slim", problems);
-  const application = readApplication(config.getObject("application"), problems);
+  const application = readApplication(readObject(raw, "application", problems), problems);
   problems.push(...seedProblems("poolkit:secretSeed"));
   if (sizing.options.check === "refuse") problems.push(...budget.problems);
 

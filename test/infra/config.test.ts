@@ -140,6 +140,7 @@ const refused: [string, Record<string, string>, string, string][] = [
   ],
   ["a budget that is a list", { "poolkit:budget": "[]" }, "poolkit:budget", "[]"],
   ["overrides that are no JSON", { "poolkit:overrides": "{" }, "poolkit:overrides", '"{"'],
+  ["an application that is no JSON", { "poolkit:application": "{" }, "poolkit:application", '"{"'],
   ["a short secret", { "poolkit:secretSeed": "short" }, "poolkit:secretSeed", "5 characters"],
 ];
 
