@@ -28,7 +28,8 @@ const rules: Readonly<Record<keyof Preset, Rule>> = Object.freeze({
   lockTimeoutSeconds: seconds(1, 86_400),
   serverConnectTimeoutSeconds: seconds(1, 120),
   serverLoginRetrySeconds: seconds(1, 60),
-  reservePoolTimeoutSeconds: seconds(0, 600),
+  // PgBouncer takes 0 as "no reserve": that is `reservePoolSize` 0.
+  reservePoolTimeoutSeconds: seconds(1, 600),
   transactionMaxWaitSeconds: seconds(1, 600),
   transactionTimeoutSeconds: seconds(1, 86_400),
   applicationIdleSeconds: seconds(1, 86_400),

@@ -20,7 +20,7 @@ export function withFormerClientLimits(wanted: PgBouncerIni, former: PgBouncerIn
       Object.entries(wanted[section]).map(([name, keys]) => [
         name,
         // An entry that does not say it has the global limit.
-        withLarger(keys, former[section][name] ?? {}, () => undefined),
+        withLarger(keys, withoutZeros(former[section][name] ?? {}), () => undefined),
       ]),
     );
   return {
@@ -45,6 +45,11 @@ function withLarger(
     return isLowered || wanted[key] !== undefined ? [[key, isLowered ? before : now]] : [];
   });
   return Object.fromEntries([...others, ...limits]);
+}
+
+/** In an entry 0 means the global limit, as if it were left out: such files were written before 0 was refused there. */
+function withoutZeros(keys: Section): Section {
+  return Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== "0"));
 }
 
 /** 0 means no limit. */

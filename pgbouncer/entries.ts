@@ -15,7 +15,11 @@ export interface EntryKey {
 
 const text: ValueKind = { type: "text" };
 const connections: ValueKind = { type: "integer", min: 0, max: 1_000_000, unit: "connections" };
+/** Limits for which PgBouncer takes 0 as "the global one": whoever writes it means "no limit", and would not get it. */
+const limit: ValueKind = { type: "integer", min: 1, max: 1_000_000, unit: "connections" };
 const seconds: ValueKind = { type: "seconds", max: 31_536_000 };
+/** The same for times. */
+const timeLimit: ValueKind = { type: "seconds", max: 31_536_000, isAboveZero: true };
 const poolMode: ValueKind = { type: "choice", values: ["session", "transaction", "statement"] };
 const port: ValueKind = { type: "integer", min: 1, max: 65_535, unit: "" };
 
@@ -56,13 +60,13 @@ export const databaseKeys: Readonly<Record<string, EntryKey>> = {
   // Its column in SHOW DATABASES is empty for a single host.
   load_balance_hosts: key(balancing, "round-robin", "how several hosts are used", "1.24"),
   max_db_client_connections: key(
-    connections,
+    limit,
     globally,
     "client connections of this database",
     "1.24",
     "max_client_connections",
   ),
-  max_db_connections: key(connections, globally, allUsers, "1.6", "max_connections"),
+  max_db_connections: key(limit, globally, allUsers, "1.6", "max_connections"),
   min_pool_size: key(connections, globally, "server connections kept open", "1.16", "min_pool_size"),
   pool_mode: key(poolMode, globally, released, "1.6", "pool_mode"),
   pool_size: key(connections, "default_pool_size", perUser, "", "pool_size"),
@@ -70,24 +74,24 @@ export const databaseKeys: Readonly<Record<string, EntryKey>> = {
   query_wait_timeout: key(seconds, globally, queued, "1.26"),
   // Since 1.3 under the name reserve_pool.
   reserve_pool_size: key(connections, globally, reserve, "1.24", "reserve_pool_size"),
-  server_lifetime: key(seconds, globally, aged, "1.23", "server_lifetime"),
+  server_lifetime: key(timeLimit, globally, aged, "1.23", "server_lifetime"),
   timezone: key(text, clients, "TimeZone of the server connections", "1.1"),
   user: key(text, clients, "role of the server connections", "", "force_user"),
 };
 
 /** Keys of a user entry. Where a database says it too, the user's counts. */
 export const userKeys: Readonly<Record<string, EntryKey>> = {
-  client_idle_timeout: key(seconds, globally, "closes this user's idle clients", "1.24"),
-  idle_transaction_timeout: key(seconds, globally, "disconnects clients idle in a transaction", ""),
+  client_idle_timeout: key(timeLimit, globally, "closes this user's idle clients", "1.24"),
+  idle_transaction_timeout: key(timeLimit, globally, "disconnects clients idle in a transaction", ""),
   max_user_client_connections: key(
-    connections,
+    limit,
     globally,
     "client connections of this user",
     "1.24",
     "max_user_client_connections",
   ),
   max_user_connections: key(
-    connections,
+    limit,
     globally,
     "server connections of this user",
     "1.6",
@@ -95,10 +99,10 @@ export const userKeys: Readonly<Record<string, EntryKey>> = {
   ),
   pool_mode: key(poolMode, "the database's", released, "1.6", "pool_mode"),
   pool_size: key(connections, "the database's", perDatabase, "1.23", "pool_size"),
-  query_timeout: key(seconds, globally, "cancels longer queries", "1.24"),
+  query_timeout: key(timeLimit, globally, "cancels longer queries", "1.24"),
   query_wait_timeout: key(seconds, "the database's", queued, "1.26"),
   reserve_pool_size: key(connections, "the database's", reserve, "1.24", "reserve_pool_size"),
-  transaction_timeout: key(seconds, globally, "disconnects clients in longer transactions", "1.25"),
+  transaction_timeout: key(timeLimit, globally, "disconnects clients in longer transactions", "1.25"),
 };
 
 /** Keys of an entry in `[peers]`: where a cancel request of another PgBouncer's client is passed on to. */

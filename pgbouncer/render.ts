@@ -116,7 +116,10 @@ function entryKeyProblems(
   const entryKey = Object.hasOwn(known, key) ? known[key] : undefined;
   if (entryKey === undefined) return [unknownName(path, key, Object.keys(known))];
   if (value !== "" && isAllowed(entryKey.kind, value)) return [];
-  const fix = `give ${path} such a value, or remove it`;
+  const fix =
+    Number(value) === 0
+      ? `leave it out for the global one: that is what PgBouncer takes 0 for in ${path}`
+      : `give ${path} such a value, or remove it`;
   return [{ path, found: JSON.stringify(value), allowed: allowedText(entryKey.kind), fix }];
 }
 

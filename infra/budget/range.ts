@@ -10,8 +10,8 @@ export interface Range {
   readonly max: number;
 }
 
-/** Settings for which 0 means "none"; for all others of PgBouncer it means "no limit" and is no lower value. */
-const zeroIsNone = /(^|\.)(reserve_pool_size|reserve_pool_timeout|min_pool_size)$/;
+/** Settings for which 0 means "none"; for all others of PgBouncer it means "no limit" or "never" and is no lower value. */
+const zeroIsNone = /(^|\.)(reserve_pool_size|min_pool_size)$/;
 
 /** The values that a setting may take, by its path without `poolkit:`; undefined for what is no number. */
 export function rangeOf(path: string): Range | undefined {
