@@ -18,7 +18,7 @@ export function budgetText(stack: string, presetName: string, { checks, problems
       const text = nestText(left, right).padEnd(width);
       return `  ${mark(check)} ${text}  ${number(total(left))} ${relation} ${number(total(right))}`;
     }),
-    ...listed("does not fit", problems),
+    ...listed("refused", problems),
     ...listed("works, but", advice),
     "",
     verdict(problems.length, advice.length),
@@ -59,7 +59,7 @@ function listed(title: string, problems: Budget["problems"]): string[] {
 }
 
 function verdict(problems: number, advice: number): string {
-  if (problems > 0) return `refused: ${problems} of the inequalities do not hold`;
+  if (problems > 0) return `refused, with ${problems === 1 ? "1 problem" : `${problems} problems`}`;
   return advice > 0 ? `fits, with ${advice} pieces of advice` : "fits";
 }
 

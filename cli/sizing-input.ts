@@ -9,9 +9,27 @@ import { capturePulumi, projectDirectory, pulumiMessage } from "./pulumi.ts";
 import { stackName } from "./stack-name.ts";
 import { UserError } from "./user-error.ts";
 
-type Raw = ReadonlyMap<string, string>;
+/** Values by key; those that are stored as a secret only by name. */
+interface Raw {
+  readonly values: ReadonlyMap<string, string>;
+  readonly secrets: readonly string[];
+}
 
-const shownConfig = z.record(z.string(), z.looseObject({ value: z.string().optional() }));
+/** What the account is made from. */
+const readKeys = [
+  "preset",
+  "databaseName",
+  "overrides",
+  "pgbouncer",
+  "budget",
+  "application",
+  "observability",
+] as const;
+
+const shownConfig = z.record(
+  z.string(),
+  z.looseObject({ value: z.string().optional(), secret: z.boolean().optional() }),
+);
 const stackFile = z.looseObject({ config: z.record(z.string(), z.unknown()).nullish() });
 
 /** What a stack's configuration says about sizes and its application: of any stack, deployed or not, refused or not. No secret is read. */
@@ -20,16 +38,41 @@ export async function sizingInput(
 ): Promise<{ readonly input: SizingInput; readonly problems: readonly Problem[] }> {
   const { code, stdout, stderr } = await capturePulumi(["config", "--json", "--stack", stack]);
   const raw = code === 0 ? fromPulumi(stdout) : fromFile(stack, stderr);
-  const value = (key: string) => raw.get(`poolkit:${key}`);
+  const value = (key: string) => raw.values.get(`poolkit:${key}`);
   const read = readSizingInput(value, stackName(stack));
+  const hidden = readKeys.filter((key) => raw.secrets.includes(`poolkit:${key}`));
+  read.problems.push(...hidden.map(secretProblem));
   // The account takes the application's numbers only; here somebody asks whether the stack would be let through.
   readApplication(readObject(value, "application", read.problems), read.problems, projectDirectory);
   return read;
 }
 
+/** Without it the account would be one of a stack that leaves the value out. */
+function secretProblem(key: (typeof readKeys)[number]): Problem {
+  const path = `poolkit:${key}`;
+  return {
+    path,
+    found: "a secret, or one within it, which this command does not read",
+    allowed: "a plain value: nothing in it is secret",
+    fix: `pulumi config rm ${path}, and set it again without --secret`,
+  };
+}
+
 function fromPulumi(json: string): Raw {
   const entries = Object.entries(shownConfig.parse(JSON.parse(json)));
-  return new Map(entries.flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value]])));
+  const plain = entries.flatMap(([key, { value, secret }]): [string, string][] =>
+    value === undefined || secret === true ? [] : [[key, value]],
+  );
+  return {
+    values: new Map(plain),
+    secrets: entries.filter(([, { secret }]) => secret === true).map(([key]) => key),
+  };
+}
+
+/** A stack's file keeps a secret as `secure: <cipher text>`, alone or anywhere in an object. */
+function holdsSecret(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return Object.hasOwn(value, "secure") || Object.values(value).some(holdsSecret);
 }
 
 /** A stack that was never made has its file in git at most. */
@@ -42,7 +85,12 @@ function fromFile(stack: string, stderr: string): Raw {
   try {
     const { config } = stackFile.parse(parse(readFileSync(file, "utf8")));
     const text = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
-    return new Map(Object.entries(config ?? {}).map(([key, value]) => [key, text(value)]));
+    const entries = Object.entries(config ?? {});
+    const plain = entries.filter(([, value]) => !holdsSecret(value));
+    return {
+      values: new Map(plain.map(([key, value]) => [key, text(value)])),
+      secrets: entries.filter(([, value]) => holdsSecret(value)).map(([key]) => key),
+    };
   } catch (error) {
     const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
     throw new UserError(

@@ -20,6 +20,8 @@ export interface DatabaseArgs {
   readonly databaseName: string;
   /** CONNECTION LIMIT of the application's role: Postgres' own stop for a pooler that runs wild. */
   readonly applicationConnections: number;
+  /** The same of the monitoring role. */
+  readonly monitorConnections: number;
   readonly hostPort: number;
   /** How the resources inside Postgres are made: as its superuser. */
   readonly provider: postgresql.Provider;
@@ -145,7 +147,7 @@ export class Database extends pulumi.ComponentResource {
         name: roles.monitor,
         login: true,
         password: logins.monitor.verifier,
-        connectionLimit: kitDeployment.monitorRoleLimit,
+        connectionLimit: args.monitorConnections,
         roles: ["pg_monitor"],
       },
       inside,

@@ -3,7 +3,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import type { Provider } from "../provider/sdk/provider.ts";
 import { AppService } from "./app-service.ts";
-import { budgetOutput } from "./budget/budget.ts";
+import { accountJson } from "./budget/account-json.ts";
 import type { StackConfig } from "./config.ts";
 import { Database } from "./database.ts";
 import { databaseProvider } from "./database-provider.ts";
@@ -51,7 +51,8 @@ export async function deploy({ config, names, kit, checked }: DeployArgs) {
       provider: databaseAdmin,
       image: images.postgres,
       migrations: application === undefined ? "prisma/migrations" : application.migrations,
-      applicationConnections: config.budget.applicationRoleLimit,
+      applicationConnections: config.budget.roleLimits.application,
+      monitorConnections: config.budget.roleLimits.monitor,
     },
     providers,
   );
@@ -121,7 +122,7 @@ export async function deploy({ config, names, kit, checked }: DeployArgs) {
     monitorUrl: postgresUrl(logins.monitor, direct),
     consoleUrl: postgresUrl(logins.monitor, { ...loopback, database: "pgbouncer", port: ports.pgbouncer }),
     poolLimits: config.poolLimits,
-    budget: budgetOutput(config.budget),
+    budget: accountJson(config.budget),
     /** Empty where `poolkit:observability` is off. */
     prometheusUrl: observed?.url ?? "",
     readme: pulumi.output(readFileSync("Pulumi.README.md", "utf8")),

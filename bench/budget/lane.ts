@@ -46,7 +46,7 @@ export async function openLane(): Promise<Lane> {
         const server = servers.get(size);
         if (server === undefined) throw new Error(`no server with max_connections ${size}`);
         const { sizing, budget } = budgetOf(sample.input, sample.deployment);
-        await prepareRole(server, budget.applicationRoleLimit);
+        await prepareRole(server, budget.roleLimits.application);
         const place5432 = { host: await addressOf(server.containerId), port: "5432" };
         const databases = Object.fromEntries(
           Object.entries(sizing.pgbouncer.databases).map(([name, keys]) => [name, { ...keys, ...place5432 }]),

@@ -1,8 +1,7 @@
-import { budgetOf, budgetOutput } from "../../infra/budget/budget.ts";
-import { holds } from "../../infra/budget/check.ts";
+import { accountJson } from "../../infra/budget/account-json.ts";
+import { budgetOf } from "../../infra/budget/budget.ts";
 import { adviseOn } from "../../infra/budget/observation.ts";
 import { roles } from "../../infra/names.ts";
-import { problemRow } from "../../infra/problem-text.ts";
 import { adviceText, budgetText } from "../budget-text.ts";
 import { observe } from "../observe.ts";
 import { sizingInput } from "../sizing-input.ts";
@@ -13,20 +12,14 @@ import { readMonitorUrls } from "../stack.ts";
  */
 export async function budget(stack: string, json: boolean): Promise<number> {
   const { input, problems: unreadable } = await sizingInput(stack);
-  const { budget: account, problems: invalid } = budgetOf(input);
-  const problems = [...unreadable, ...invalid];
-  if (json) {
-    const checks = account.checks.map((check) => ({ ...check, knobs: undefined, holds: holds(check) }));
-    const { advice } = budgetOutput(account);
-    const all = [...problems, ...account.problems];
-    process.stdout.write(
-      `${JSON.stringify({ stack, preset: input.presetName, problems: all, advice, checks })}\n`,
-    );
-  } else {
-    process.stdout.write(`${budgetText(stack, input.presetName, account)}\n`);
-    for (const problem of problems) process.stdout.write(`${problemRow(problem)}\n`);
-  }
-  if (problems.length + account.problems.length > 0) return 2;
+  const { budget: fitting, problems: invalid } = budgetOf(input);
+  // A value that is refused stops the preview as well as one that does not fit.
+  const account = { ...fitting, problems: [...unreadable, ...invalid, ...fitting.problems] };
+  const text = json
+    ? JSON.stringify({ stack, preset: input.presetName, ...accountJson(account) })
+    : budgetText(stack, input.presetName, account);
+  process.stdout.write(`${text}\n`);
+  if (account.problems.length > 0) return 2;
   return account.advice.length > 0 ? 1 : 0;
 }
 

@@ -2,11 +2,11 @@ import type { Problem } from "../../pgbouncer/values.ts";
 import { resolveSizing, type Sizing, type SizingInput } from "../sizing.ts";
 import { type Check, holds, type Term, total } from "./check.ts";
 import { clientChecks } from "./client-checks.ts";
-import { applicationRoleLimit, connectionPath } from "./connection-path.ts";
+import { connectionPath } from "./connection-path.ts";
 import { type Deployment, kitDeployment } from "./deployment.ts";
 import { modeProblems } from "./mode-problems.ts";
 import { resourceChecks } from "./resource-checks.ts";
-import { serverChecks } from "./server-checks.ts";
+import { type RoleLimits, roleLimits, serverChecks } from "./server-checks.ts";
 import { type Fix, smallestFix } from "./smallest-fix.ts";
 import { timeoutChecks } from "./timeout-checks.ts";
 
@@ -17,8 +17,8 @@ export interface Budget {
   readonly problems: readonly Problem[];
   /** Rules of thumb that it breaks. */
   readonly advice: readonly Problem[];
-  /** CONNECTION LIMIT that the application's role needs. */
-  readonly applicationRoleLimit: number;
+  /** CONNECTION LIMIT of the roles. */
+  readonly roleLimits: RoleLimits;
 }
 
 /** Everything at once: values on their own, then whether they fit together. Pure. */
@@ -40,7 +40,7 @@ export function budgetOf(
     checks,
     problems: [...modeProblems(path), ...told("refuse")],
     advice: told("advise"),
-    applicationRoleLimit: applicationRoleLimit(path),
+    roleLimits: roleLimits(path),
   };
   return { sizing, budget, problems };
 }
@@ -85,23 +85,4 @@ export function sumText(terms: readonly Term[]): string {
 
 export function number(value: number): string {
   return Number.isFinite(value) ? String(Math.round(value * 1000) / 1000) : "no limit";
-}
-
-/** The account as plain JSON for the stack's output `budget`: what is used and what there is, timeouts left out. */
-export function budgetOutput({ checks, advice }: Budget) {
-  const capacity = checks.filter(({ kind, severity }) => kind === "capacity" && severity === "refuse");
-  return {
-    advice: advice.map(({ path, found, allowed }) => `${path}: ${found}; ${allowed}`),
-    ...Object.fromEntries(
-      capacity.map(({ id, unit, left, right }) => [
-        id,
-        {
-          ...Object.fromEntries(left.map(({ what, value }) => [what, value])),
-          used: total(left),
-          limit: total(right),
-          unit,
-        },
-      ]),
-    ),
-  };
 }

@@ -88,6 +88,15 @@ export function fewerClients(path: ConnectionPath): Knob[] {
   ];
 }
 
+/**
+ * The most of so many clients that one of the PgBouncers gets: the kernel and name resolution spread them unevenly, so
+ * it may be half as many again as its share.
+ */
+export function busiestShare(path: ConnectionPath, clients: number): number {
+  const processes = path.pgbouncerProcesses;
+  return processes === 1 ? clients : Math.min(clients, Math.ceil((1.5 * clients) / processes));
+}
+
 /** Pools of the application at the same moment, wherever it runs. */
 export function applicationPools(path: ConnectionPath): number {
   const { processes, poolsPerProcess } = path.application;
@@ -97,6 +106,11 @@ export function applicationPools(path: ConnectionPath): number {
 /** Copies of the reference application, each with probes of its own; an own application has none of the kit's. */
 export function probingCopies(path: ConnectionPath): number {
   return path.application.isOwn ? 0 : 1 + replicasElsewhere(path);
+}
+
+/** Copies of an own application that may hold direct connections at the same moment. */
+export function applicationCopies(path: ConnectionPath): number {
+  return 1 + replicasElsewhere(path);
 }
 
 function replicasElsewhere(path: ConnectionPath): number {

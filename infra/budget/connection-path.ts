@@ -42,6 +42,8 @@ export interface ConnectionPath {
   /** A limit on clients of a database entry or a role; 0 = no limit. */
   databaseClients(database: string): Figure;
   userClients(user: string): Figure;
+  /** A setting of PgBouncer that a role's entry may hold, as it is for that role. */
+  ofUser(user: string, name: string): Figure;
   option(name: Exclude<keyof BudgetOptions, "check">): Figure;
   /** What the application in the container asks for. */
   readonly application: ApplicationDemand;
@@ -129,6 +131,7 @@ export function connectionPath(
     databaseClients: (database) =>
       entry("", database, "max_db_client_connections", "max_db_client_connections"),
     userClients: (user) => entry(user, "", "max_user_client_connections", "max_user_client_connections"),
+    ofUser: (user, name) => entry(user, "", name, name),
     option: (name) => ({
       value: options[name] ?? 0,
       path: `budget.${name}`,
@@ -142,9 +145,19 @@ function own(path: string, value: string): Figure {
 }
 
 /** Server connections that PgBouncer opens for a pool at most: never more than it lets clients in. */
-export function poolServers(path: ConnectionPath, { size, reserve, minimum }: Pool): number {
-  const clients = Math.max(path.global("max_client_conn").value, minimum.value);
-  return Math.min(limitOf(size) + reserve.value, clients);
+export function poolServers(path: ConnectionPath, pool: Pool): number {
+  const clients = Math.max(path.global("max_client_conn").value, pool.minimum.value);
+  return Math.min(limitOf(pool.size) + reserveServers(path, pool), clients);
+}
+
+/** Those of them that are opened only after a wait; a wait of 0 switches the reserve off. */
+export function reserveServers(path: ConnectionPath, { reserve }: Pool): number {
+  return path.global("reserve_pool_timeout").value === 0 ? 0 : reserve.value;
+}
+
+/** What one pool can have under the caps above it, the others at rest. One process. */
+export function cappedServers(path: ConnectionPath, pool: Pool): number {
+  return Math.min(poolServers(path, pool), limitOf(pool.databaseCap), limitOf(pool.userCap));
 }
 
 /** The same for all pools together, under `max_db_connections` and `max_user_connections`. One process. */
@@ -163,13 +176,8 @@ export function allServers(path: ConnectionPath): number {
 
 /**
  * Backends that PgBouncer has given up and Postgres has not noticed yet (a client that left in the middle of a query):
- * they still count, until `client_connection_check_interval` has passed.
+ * they still count, until `client_connection_check_interval` has passed. Of all processes.
  */
 export function abandonedBackends(path: ConnectionPath): number {
-  return Math.max(2, Math.ceil(0.1 * allServers(path)));
-}
-
-/** CONNECTION LIMIT of the application's role: Postgres' own stop for a pooler that runs wild. */
-export function applicationRoleLimit(path: ConnectionPath): number {
-  return path.pgbouncerProcesses * allServers(path) + abandonedBackends(path);
+  return path.pgbouncerProcesses * Math.max(2, Math.ceil(0.1 * allServers(path)));
 }

@@ -27,8 +27,8 @@ export interface Deployment {
   readonly deployConnections: number;
   /** Migrations: one session holds the lock, one runs the scripts. */
   readonly migrationConnections: number;
-  /** CONNECTION LIMIT of the monitoring role. */
-  readonly monitorRoleLimit: number;
+  /** The monitoring role past PgBouncer besides probes and observer: `poolkit doctor` and `poolkit inspect`. */
+  readonly toolConnections: number;
   /** CONNECTION LIMIT of the exporter's role: one that it keeps, one per scrape, and the former one that is closing. */
   readonly exporterRoleLimit: number;
   /** The exporter on PgBouncer's console: one per scrape, and the former one that is closing. */
@@ -49,7 +49,7 @@ export const kitDeployment: Deployment = Object.freeze({
   providerDatabases: 2,
   deployConnections: 2,
   migrationConnections: 2,
-  monitorRoleLimit: 5,
+  toolConnections: 2,
   exporterRoleLimit: 3,
   exporterConsoles: 2,
   limits: restartOnlyLimits,

@@ -1,11 +1,16 @@
+import { roles } from "../names.ts";
 import { type Check, down, up } from "./check.ts";
 import type { ConnectionPath, Pool } from "./connection-path.ts";
-import { constant, inside, poolerTimer, type Timer, timer } from "./timer.ts";
+import type { Figure } from "./figure.ts";
+import { constant, inside, orNever, poolerTimer, type Timer, timer } from "./timer.ts";
 
 /** How often PgBouncer looks at its queue; `server_login_retry` above it is felt after every restart of Postgres. */
 const longestLoginRetry = 3;
 /** Longest time in which a dead peer should be noticed. */
 const deadPeerSeconds = 60;
+
+/** Linux' own keepalive (tcp_keepalive_time, _intvl and _probes), for which PgBouncer's 0 stands. */
+const systemKeepalive = { idleSeconds: 7200, intervalSeconds: 75, probes: 9 };
 
 /** The timers of the application and its role. */
 export interface ApplicationTimers {
@@ -34,13 +39,15 @@ export function poolerTimeoutChecks(path: ConnectionPath, timers: ApplicationTim
 }
 
 function queueChecks(path: ConnectionPath, pool: Pool): Check[] {
-  const outer = timer(`query_wait_timeout (${pool.name})`, pool.queryWait);
+  const wait = timer(`query_wait_timeout (${pool.name})`, pool.queryWait);
+  // Nobody is dropped who may wait without end; that is a problem of its own.
+  const outer = orNever(wait);
   return [
     inside({
       id: `queue-limited:${pool.name}`,
       about: "waiting in PgBouncer's queue has an end",
       inner: constant("no limit", 0),
-      outer,
+      outer: wait,
       otherwise: "clients wait without end for a server connection",
     }),
     inside({
@@ -63,7 +70,7 @@ function queueChecks(path: ConnectionPath, pool: Pool): Check[] {
           inside({
             id: `reserve-queue:${pool.name}`,
             about: "the reserve is opened before those who wait are dropped",
-            inner: poolerTimer(path, "reserve_pool_timeout"),
+            inner: orNever(poolerTimer(path, "reserve_pool_timeout")),
             outer,
             otherwise: "the reserve is never used",
           }),
@@ -74,7 +81,7 @@ function queueChecks(path: ConnectionPath, pool: Pool): Check[] {
 /** All off by default: a net below the timers of Postgres and the application. */
 function backstops(path: ConnectionPath, timers: ApplicationTimers): Check[] {
   const net = (name: string, inner: Timer, otherwise: string): Check[] => {
-    const outer = poolerTimer(path, name);
+    const outer = timer(name, path.ofUser(roles.app, name));
     if (outer.value === 0) return [];
     const about = `${name} acts only when the timer inside it has not`;
     return [inside({ id: `backstop:${name}`, about, inner, outer, otherwise, knobs: [up(outer)] })];
@@ -97,9 +104,13 @@ function deadPeers(path: ConnectionPath): Check[] {
     path.global("tcp_keepintvl"),
     path.global("tcp_keepcnt"),
   ];
+  const orSystems = ({ value }: Figure, ofSystem: number) => (value === 0 ? ofSystem : value);
   const keepalive = path.global("tcp_keepalive");
   const noticed =
-    keepalive.value === 0 ? Number.POSITIVE_INFINITY : idle.value + interval.value * count.value;
+    keepalive.value === 0
+      ? Number.POSITIVE_INFINITY
+      : orSystems(idle, systemKeepalive.idleSeconds) +
+        orSystems(interval, systemKeepalive.intervalSeconds) * orSystems(count, systemKeepalive.probes);
   return [
     inside({
       id: "login-retry-short",
@@ -117,7 +128,7 @@ function deadPeers(path: ConnectionPath): Check[] {
       relation: "<=",
       outer: constant("seconds", deadPeerSeconds),
       otherwise: "connections to a vanished host are held for hours",
-      knobs: [down(idle), down(interval), up(keepalive)],
+      knobs: [down(idle), down(interval), down(count), up(keepalive)],
     }),
   ];
 }

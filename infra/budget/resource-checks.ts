@@ -1,5 +1,5 @@
 import { type Check, down, total, up } from "./check.ts";
-import { allServers, type ConnectionPath, poolServers } from "./connection-path.ts";
+import { allServers, type ConnectionPath, poolServers, reserveServers } from "./connection-path.ts";
 import { postgresTerms } from "./server-checks.ts";
 
 /** PgBouncer's own descriptors (listeners, DNS, log) and a reserve. */
@@ -48,7 +48,7 @@ function descriptors(path: ConnectionPath): Check {
 }
 
 function pooled(path: ConnectionPath): number {
-  return path.pools.reduce((sum, pool) => sum + poolServers(path, pool) - pool.reserve.value, 0);
+  return path.pools.reduce((sum, pool) => sum + poolServers(path, pool) - reserveServers(path, pool), 0);
 }
 
 function postgresMemory(path: ConnectionPath): Check {

@@ -1,10 +1,16 @@
 import { type Check, down, type Term, total, up } from "./check.ts";
-import { applicationClients, fewerClients, probingCopies } from "./client-checks.ts";
+import {
+  applicationClients,
+  applicationCopies,
+  busiestShare,
+  fewerClients,
+  probingCopies,
+} from "./client-checks.ts";
 import {
   abandonedBackends,
   allServers,
-  applicationRoleLimit,
   type ConnectionPath,
+  cappedServers,
   type Pool,
   poolServers,
 } from "./connection-path.ts";
@@ -18,24 +24,32 @@ export function serverChecks(path: ConnectionPath): Check[] {
 
 /** Everyone who holds a connection to Postgres. */
 export function postgresTerms(path: ConnectionPath): Term[] {
-  const { deployment } = path;
+  return [...pooledTerms(path), ...otherTerms(path)];
+}
+
+/** The application's role: what PgBouncer opens, and what of it lives on for a while. */
+function pooledTerms(path: ConnectionPath): Term[] {
   const processes = path.pgbouncerProcesses;
-  const direct = path.application.directConnections;
   const pools = path.pools.map((pool) => `${pool.name} ${poolServers(path, pool)}`).join(", ");
-  const others = path.option("otherConnections").value;
+  const each = processes === 1 ? "" : `, x ${processes} processes`;
   return [
     {
-      what: `PgBouncer's pools with reserve under their caps: ${pools}${processes === 1 ? "" : `, x ${processes} processes`}`,
+      what: `PgBouncer's pools with reserve under their caps: ${pools}${each}`,
       value: processes * allServers(path),
     },
-    { what: "abandoned backends: 10 % of the pools, at least 2", value: abandonedBackends(path) },
-    {
-      what: "health probe, observer and the container's check",
-      value:
-        probingCopies(path) * deployment.probeConnections +
-        deployment.observeConnections +
-        deployment.containerChecks,
-    },
+    { what: `abandoned backends: 10 % of the pools, at least 2${each}`, value: abandonedBackends(path) },
+  ];
+}
+
+/** All others. */
+function otherTerms(path: ConnectionPath): Term[] {
+  const { deployment } = path;
+  const direct = path.application.directConnections;
+  const copies = applicationCopies(path);
+  const others = path.option("otherConnections").value;
+  return [
+    { what: "monitoring role: health probes, observer, doctor, inspect", value: monitorRoleLimit(path) },
+    { what: "health check of the container", value: deployment.containerChecks },
     {
       what: `deploy: postgresql provider, ${deployment.providerConnections} in each of ${deployment.providerDatabases} databases`,
       value: deployment.providerConnections * deployment.providerDatabases,
@@ -44,10 +58,38 @@ export function postgresTerms(path: ConnectionPath): Term[] {
     { what: "deploy: migrations", value: deployment.migrationConnections },
     ...(direct === 0
       ? []
-      : [{ what: "application past PgBouncer (application.directConnections)", value: direct }]),
+      : [
+          {
+            what: `application past PgBouncer: copies ${copies} x application.directConnections ${direct}`,
+            value: copies * direct,
+          },
+        ]),
     ...(path.hasExporters ? [{ what: "exporter", value: deployment.exporterRoleLimit }] : []),
     ...(others === 0 ? [] : [{ what: "other connections (budget.otherConnections)", value: others }]),
   ];
+}
+
+/** CONNECTION LIMIT of the monitoring role: each copy of the reference application probes by itself. */
+function monitorRoleLimit(path: ConnectionPath): number {
+  const { probeConnections, observeConnections, toolConnections } = path.deployment;
+  return probingCopies(path) * probeConnections + observeConnections + toolConnections;
+}
+
+/** CONNECTION LIMITs: Postgres' own stop for a part that runs wild. */
+export interface RoleLimits {
+  readonly application: number;
+  readonly monitor: number;
+}
+
+/**
+ * The application's role may have what nobody else needs. That is never below what PgBouncer opens for it (the account
+ * holds) and it does not follow the pools, so that a change of sizes leaves it alone: it could be lowered neither before
+ * PgBouncer has closed its servers nor be too low for those it opens meanwhile. A stack that is let through without
+ * fitting gets what its pools ask for.
+ */
+export function roleLimits(path: ConnectionPath): RoleLimits {
+  const room = total(postgresSlots(path)) - total(otherTerms(path));
+  return { application: Math.max(room, total(pooledTerms(path))), monitor: monitorRoleLimit(path) };
 }
 
 /** Connections that are there for roles without rights to reserved ones. */
@@ -82,7 +124,7 @@ function postgresConnections(path: ConnectionPath): Check {
 
 /** `max_db_connections` is the one cap that holds whoever logs in; it is one only when Postgres has room for it. */
 function hardStop(path: ConnectionPath): Check {
-  const [, ...others] = postgresTerms(path);
+  const [, abandoned] = pooledTerms(path);
   const caps = new Map(path.pools.map((pool) => [pool.database, pool.databaseCap]));
   const processes = path.pgbouncerProcesses;
   return {
@@ -96,7 +138,8 @@ function hardStop(path: ConnectionPath): Check {
         what: "max_db_connections of all database entries",
         value: processes * [...caps.values()].reduce((sum, cap) => sum + limitOf(cap), 0),
       },
-      ...others,
+      ...(abandoned === undefined ? [] : [abandoned]),
+      ...otherTerms(path),
     ],
     relation: "<=",
     right: postgresSlots(path),
@@ -133,7 +176,7 @@ function poolChecks(path: ConnectionPath, pool: Pool): Check[] {
         knobs: [up(cap), down(pool.size)],
       }),
     ),
-    ...(pool.minimum.value === 0
+    ...(pool.minimum.value === 0 || isUnlimited
       ? []
       : [
           {
@@ -153,8 +196,13 @@ function poolChecks(path: ConnectionPath, pool: Pool): Check[] {
 
 function applicationPoolChecks(path: ConnectionPath, pool: Pool): Check[] {
   const servers = effectiveSize(path, pool);
+  const processes = path.pgbouncerProcesses;
   const steady = steadyClients(path);
   const cores = path.option("databaseCores");
+  const everywhere = {
+    what: `pool_size (${pool.name})${processes === 1 ? "" : ` x ${processes} processes`}`,
+    value: processes * servers,
+  };
   const checks: Check[] = [
     {
       id: "pool-cores",
@@ -162,7 +210,7 @@ function applicationPoolChecks(path: ConnectionPath, pool: Pool): Check[] {
       severity: "advise",
       kind: "capacity",
       unit: "connections",
-      left: [{ what: `pool_size (${pool.name})`, value: servers }],
+      left: [everywhere],
       relation: "<=",
       right: [{ what: `4 x ${cores.value} cores (budget.databaseCores)`, value: 4 * cores.value }],
       otherwise: "more transactions at once than cores: all get slower",
@@ -174,7 +222,7 @@ function applicationPoolChecks(path: ConnectionPath, pool: Pool): Check[] {
       severity: "advise",
       kind: "capacity",
       unit: "connections",
-      left: [{ what: `pool_size (${pool.name})`, value: servers }],
+      left: [everywhere],
       relation: "<=",
       right: [{ what: "clients of the application", value: steady }],
       otherwise: "connections that nobody uses",
@@ -194,12 +242,12 @@ function applicationPoolChecks(path: ConnectionPath, pool: Pool): Check[] {
         relation: "<=",
         right: [
           {
-            what: `server connections of ${pool.name}`,
-            value: applicationRoleLimit(path) - abandonedBackends(path),
+            what: `server connections of ${pool.name}${processes === 1 ? "" : ` x ${processes} processes`}`,
+            value: processes * cappedServers(path, pool),
           },
         ],
         otherwise: "query_wait_timeout",
-        knobs: [...fewerClients(path), up(pool.size)],
+        knobs: [...fewerClients(path), up(pool.size), up(pool.databaseCap), up(pool.userCap)],
       },
     ];
   }
@@ -208,7 +256,7 @@ function applicationPoolChecks(path: ConnectionPath, pool: Pool): Check[] {
 
 /** (clients - servers) x transaction / servers: how long the last one waits when all come at once. */
 function queueWait(path: ConnectionPath, pool: Pool, servers: number): Check {
-  const clients = total(applicationClients(path));
+  const clients = busiestShare(path, total(applicationClients(path)));
   const declared = path.option("transactionMilliseconds");
   const milliseconds = declared.value === 0 ? assumedTransactionMilliseconds : declared.value;
   const wait = (Math.max(0, clients - servers) / servers) * (milliseconds / 1000);

@@ -2,7 +2,7 @@ import { type Check, down, up } from "./check.ts";
 import type { ConnectionPath } from "./connection-path.ts";
 import { healthSeconds } from "./deployment.ts";
 import { type ApplicationTimers, poolerTimeoutChecks } from "./pooler-timeout-checks.ts";
-import { constant, inside, poolerTimer, type Timer, timer } from "./timer.ts";
+import { constant, inside, orNever, poolerTimer, type Timer, timer } from "./timer.ts";
 
 /** Postgres looks for deadlocks after this time (`deadlock_timeout`). */
 const deadlockSeconds = 1;
@@ -36,7 +36,7 @@ export function timeoutChecks(path: ConnectionPath): Check[] {
       id: "client-login",
       about: "a client that logs in while Postgres is down hears of it before it gives up",
       severity: "advise",
-      inner: poolerTimer(path, "client_login_timeout"),
+      inner: orNever(poolerTimer(path, "client_login_timeout")),
       outer: acquire,
       otherwise: "timeout exceeded when trying to connect, instead of PgBouncer's reason",
     }),

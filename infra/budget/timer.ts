@@ -1,6 +1,6 @@
 import { type Check, down, type Knob, type Term, up } from "./check.ts";
 import type { ConnectionPath } from "./connection-path.ts";
-import { type Figure, fixed } from "./figure.ts";
+import { type Figure, fixed, limitOf } from "./figure.ts";
 
 /** A time limit in seconds with the name that the account shows. */
 export interface Timer extends Figure {
@@ -19,6 +19,11 @@ export function constant(name: string, seconds: number): Timer {
 /** A setting of PgBouncer. */
 export function poolerTimer(path: ConnectionPath, name: string): Timer {
   return timer(name, path.global(name));
+}
+
+/** The same where 0 means that it never ends. */
+export function orNever(seconds: Timer): Timer {
+  return { ...seconds, value: limitOf(seconds) };
 }
 
 export function term({ name, value }: Timer): Term {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { adviceText, budgetText } from "../../cli/budget-text.ts";
+import { accountJson } from "../../infra/budget/account-json.ts";
 import { budgetOf } from "../../infra/budget/budget.ts";
 import { adviseOn } from "../../infra/budget/observation.ts";
 
@@ -79,7 +80,34 @@ describe("poolkit budget", () => {
     const body = JSON.parse(stdout);
     expect(body).toMatchObject({ stack: "x", preset: "dev" });
     expect(body.problems).toMatchObject([{ path: "poolkit:pgbouncer.defualt_pool_size" }]);
-    expect(body.checks.length).toBeGreaterThan(20);
+    expect(Object.keys(body.checks).length).toBeGreaterThan(20);
+    expect(status).toBe(2);
+  });
+
+  it("is the same account as the stack's output", () => {
+    const { stdout } = poolkit(["-s", "prod", "--json"], config({ "poolkit:preset": "prod" }));
+    const { stack, preset, ...account } = JSON.parse(stdout);
+    expect([stack, preset]).toEqual(["prod", "prod"]);
+    expect(account).toEqual(accountJson(budgetOf(wanted).budget));
+  });
+
+  it("does not say that a stack with a refused value fits", () => {
+    const { status, stdout } = poolkit(
+      ["-s", "x"],
+      config({ "poolkit:preset": "dev", "poolkit:pgbouncer": { defualt_pool_size: 5 } }),
+    );
+    expect(stdout).toContain("poolkit:pgbouncer.defualt_pool_size");
+    expect(stdout.trimEnd().endsWith("\nrefused, with 1 problem")).toBe(true);
+    expect(status).toBe(2);
+  });
+
+  it("says which value it cannot read because it is stored as a secret", () => {
+    const shown = config({ "poolkit:preset": "dev" }).config;
+    const { status, stdout } = poolkit(["-s", "x"], {
+      config: { ...shown, "poolkit:overrides": { secret: true }, "poolkit:secretSeed": { secret: true } },
+    });
+    expect(stdout).toContain("poolkit:overrides\n    found    a secret");
+    expect(stdout).not.toContain("secretSeed");
     expect(status).toBe(2);
   });
 

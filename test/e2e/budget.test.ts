@@ -82,9 +82,12 @@ describe("the account of a deployment", () => {
   it("is an output without secrets", async () => {
     const { text } = await stack.must(["stack", "output", "budget", "--json", ...stack.flag]);
     expect(JSON.parse(text)).toMatchObject({
+      problems: [],
       advice: [],
-      "pgbouncer-clients": { used: 30, limit: 50 },
-      "postgres-connections": { limit: 97 },
+      checks: {
+        "pgbouncer-clients": { used: 30, limit: 50 },
+        "postgres-connections": { limit: 97 },
+      },
     });
     for (const secret of secretsOf(stack)) expect(text.includes(secret)).toBe(false);
   });

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { budgetOf, budgetOutput, failingChecks } from "../../infra/budget/budget.ts";
+import { accountJson } from "../../infra/budget/account-json.ts";
+import { budgetOf, failingChecks } from "../../infra/budget/budget.ts";
+import { total } from "../../infra/budget/check.ts";
 import { kitDeployment } from "../../infra/budget/deployment.ts";
 import { type Fix, withFix } from "../../infra/budget/smallest-fix.ts";
 import { presetNames } from "../../infra/presets.ts";
@@ -68,7 +70,13 @@ describe("the budget accepts, without a warning,", () => {
     ],
     ["no attempts again", overrides({ retryBudgetSeconds: 0 })],
     ["an own application of four processes", input({ application: { image: "shop:1", processes: 4 } })],
-    ["a peer", pgbouncer({ peer_id: 1, peers: { 2: { host: "other", port: 6432 } } })],
+    [
+      "a peer, each with half of the pool",
+      overrides(
+        { poolSize: 8, reservePoolSize: 2 },
+        { pgbouncer: { peer_id: 1, peers: { 2: { host: "other", port: 6432 } } } },
+      ),
+    ],
   ];
   it.each(sensible)("%s", (_what, wanted) => {
     const { budget, problems } = budgetOf(wanted);
@@ -107,7 +115,7 @@ describe("the budget refuses", () => {
       if (path === undefined || value === undefined) continue;
       const former = current(wanted, path);
       if (former === undefined || former === value) continue;
-      const isUnlimited = former === 0 && path.endsWith("pool_size");
+      const isUnlimited = former === 0 && /(pool_size|reserve_pool_timeout)$/.test(path);
       const step = isUnlimited ? 1 : Math.sign(former - value);
       const almost = withFix(wanted, { path, value: value + step });
       expect(budgetOf(almost).budget.problems.map(reason), fix).toContain(reason(problem));
@@ -166,7 +174,10 @@ describe("the account", () => {
     const direct = budgetOf(own)
       .budget.checks.find(({ id }) => id === "postgres-connections")
       ?.left.at(-1);
-    expect(direct).toEqual({ what: "application past PgBouncer (application.directConnections)", value: 6 });
+    expect(direct).toEqual({
+      what: "application past PgBouncer: copies 1 x application.directConnections 6",
+      value: 6,
+    });
     const live = input({ application: { image: "shop:1", reloadSignal: "SIGHUP" } });
     expect(clients(live)?.left[0]?.value).toBe(40);
   });
@@ -183,6 +194,108 @@ describe("the account", () => {
     expect(request(input())?.left.map(({ value }) => value)).toEqual([5, 10, 5, 15]);
     expect(request(input())?.right[0]?.value).toBe(Number.POSITIVE_INFINITY);
     expect(failingChecks(input({ budget: { requestSeconds: 36 } }))).not.toContain("request");
+  });
+
+  it("gives every process backends that it has given up, and a pool of its own", () => {
+    const two = { peer_id: 1, peers: { 2: { host: "there" } } };
+    const abandoned = (wanted: SizingInput) =>
+      budgetOf(wanted).budget.checks.find(({ id }) => id === "postgres-connections")?.left[1]?.value;
+    const of = (id: string, wanted: SizingInput) =>
+      budgetOf(wanted).budget.checks.find((check) => check.id === id);
+    expect(abandoned(overrides({ poolSize: 25, reservePoolSize: 5, maxDatabaseConnections: 30 }))).toBe(3);
+    expect(
+      abandoned(
+        overrides({ poolSize: 25, reservePoolSize: 5, maxDatabaseConnections: 30 }, { pgbouncer: two }),
+      ),
+    ).toBe(6);
+    expect(abandoned(pgbouncer(two))).toBe(4);
+    expect(of("pool-cores", pgbouncer(two))?.left[0]?.value).toBe(30);
+    expect(of("pool-used", pgbouncer(two))?.left[0]?.value).toBe(30);
+    // 45 clients, spread unevenly: 34 of them at the busier one of two.
+    expect(of("queue-wait", pgbouncer(two))?.left[0]?.what).toContain("(34 clients - 15 servers) / 15");
+  });
+
+  it("counts direct connections of every copy of an own application", () => {
+    const own = input({
+      application: { image: "shop:1", directUrlVariable: "DIRECT_URL", directConnections: 6 },
+      budget: { otherReplicas: 2, surge: 2 },
+    });
+    const direct = budgetOf(own)
+      .budget.checks.find(({ id }) => id === "postgres-connections")
+      ?.left.at(-1);
+    expect(direct).toEqual({
+      what: "application past PgBouncer: copies 5 x application.directConnections 6",
+      value: 30,
+    });
+  });
+
+  it("counts the monitoring role up to its CONNECTION LIMIT, which grows with the copies that probe", () => {
+    const monitor = (wanted: SizingInput) => {
+      const { checks, roleLimits } = budgetOf(wanted).budget;
+      const counted = checks
+        .find(({ id }) => id === "postgres-connections")
+        ?.left.find(({ what }) => what.startsWith("monitoring role"));
+      return [roleLimits.monitor, counted?.value];
+    };
+    expect(monitor(input())).toEqual([5, 5]);
+    expect(monitor(input({ budget: { otherReplicas: 2, surge: 2 } }))).toEqual([13, 13]);
+    expect(monitor(input({ application: { image: "shop:1" } }))).toEqual([3, 3]);
+  });
+
+  it("leaves the application's role what nobody else needs, so that a change of sizes does not touch it", () => {
+    const limit = (wanted: SizingInput) => budgetOf(wanted).budget.roleLimits.application;
+    const slots = (wanted: SizingInput) => {
+      const check = budgetOf(wanted).budget.checks.find(({ id }) => id === "postgres-connections");
+      const [pools, abandoned, ...others] = check?.left ?? [];
+      return { servers: (pools?.value ?? 0) + (abandoned?.value ?? 0), others: total(others) };
+    };
+    const before = slots(input());
+    expect(limit(input())).toBe(97 - before.others);
+    expect(limit(input())).toBeGreaterThanOrEqual(before.servers);
+    expect(limit(input({ presetName: "dev" }))).toBe(limit(input()));
+    expect(limit(input({ presetName: "high-load" }))).toBe(limit(input()));
+    expect(limit(input({ budget: { otherConnections: 7 } }))).toBe(limit(input()) - 7);
+    // One that does not fit and is let through all the same is not stopped short of what it asks for.
+    const wild = input({
+      overrides: { poolSize: 90, maxDatabaseConnections: 90 },
+      budget: { check: "warn" },
+    });
+    expect(limit(wild)).toBe(slots(wild).servers);
+  });
+
+  it("holds no number that JSON cannot say", () => {
+    const endless = pgbouncer(
+      { default_pool_size: 0, max_db_connections: 0, min_pool_size: 1 },
+      { presetName: "dev" },
+    );
+    const { budget } = budgetOf(endless);
+    expect(budget.problems).toEqual([]);
+    const output = accountJson(budget);
+    expect(JSON.parse(JSON.stringify(output))).toEqual(output);
+  });
+
+  it("takes the application's server connections in session mode from its own pool", () => {
+    const wanted = pgbouncer({ databases: { poolkit: { pool_mode: "session", pool_size: 20 }, jobs: {} } });
+    const check = budgetOf(wanted).budget.checks.find(({ id }) => id === "session-servers");
+    expect(check?.right).toEqual([{ what: "server connections of poolkit/poolkit_app", value: 25 }]);
+    expect(failingChecks(wanted)).toContain("session-servers");
+  });
+
+  it("knows what 0 means to each of PgBouncer's timers", () => {
+    const advice = (wanted: SizingInput) =>
+      budgetOf(wanted)
+        .budget.advice.map(({ found }) => found)
+        .join("\n");
+    expect(advice(pgbouncer({ tcp_keepidle: 0 }))).toContain("7230 (tcp_keepidle");
+    expect(advice(pgbouncer({ tcp_keepintvl: 0, tcp_keepcnt: 0 }))).toContain("705 (tcp_keepidle");
+    expect(advice(pgbouncer({ client_login_timeout: 0 }))).toContain("no limit (client_login_timeout)");
+    expect(failingChecks(pgbouncer({ query_wait_timeout: 0 }))).toEqual(
+      new Set(["queue-limited:poolkit/poolkit_app"]),
+    );
+    // The reserve that is never opened is no connection.
+    const off = budgetOf(pgbouncer({ reserve_pool_timeout: 0 })).budget;
+    expect(off.checks.find(({ id }) => id === "postgres-connections")?.left[0]?.value).toBe(15);
+    expect(off.problems.map(({ found }) => found).join()).toContain("no limit (reserve_pool_timeout)");
   });
 
   it("asks the role's entry first, then the database's, then the global setting", () => {
@@ -208,20 +321,27 @@ describe("the account", () => {
 
   it("counts Prometheus' exporters where they run", () => {
     const used = (observability: boolean) => {
-      const output: Record<string, unknown> = budgetOutput(budgetOf(input({ observability })).budget);
-      return [output["pgbouncer-clients"], output["postgres-connections"]];
+      const { checks } = accountJson(budgetOf(input({ observability })).budget);
+      return [checks["pgbouncer-clients"], checks["postgres-connections"]];
     };
-    expect(used(true)).toMatchObject([{ "console: exporter": 2, used: 52 }, { exporter: 3 }]);
+    expect(used(true)).toMatchObject([
+      { left: expect.stringContaining("2 (console: exporter)"), used: 52 },
+      { left: expect.stringContaining("3 (exporter)") },
+    ]);
     expect(JSON.stringify(used(false))).not.toContain("exporter");
   });
 
   it("is plain JSON with what is used and what there is", () => {
-    const output = budgetOutput(budgetOf(input()).budget);
+    const { checks } = budgetOf(input()).budget;
+    const output = accountJson(budgetOf(input()).budget);
     expect(JSON.parse(JSON.stringify(output))).toEqual(output);
-    expect(output).toMatchObject({
-      advice: [],
-      "pgbouncer-clients": { used: 50, limit: 200, unit: "clients" },
+    expect(output).toMatchObject({ problems: [], advice: [] });
+    expect(Object.keys(output.checks)).toEqual(checks.map(({ id }) => id));
+    expect(output.checks).toMatchObject({
+      "pgbouncer-clients": { used: 50, relation: "<=", limit: 200, unit: "clients", holds: true },
       "postgres-connections": { limit: 97, unit: "connections" },
+      "lock-statement": { left: "5 (lockTimeoutSeconds)", used: 5, relation: "<", limit: 15, unit: "s" },
+      request: { limit: "no limit" },
     });
   });
 });
@@ -303,6 +423,19 @@ describe("poolkit:pgbouncer's entries", () => {
       "pgbouncer.databases.poolkit.pool_size",
       "0 to 1000000",
     ],
+    ...(
+      [
+        ["databases", "poolkit", "max_db_connections"],
+        ["databases", "poolkit", "max_db_client_connections"],
+        ["users", "poolkit_app", "max_user_connections"],
+        ["users", "poolkit_app", "max_user_client_connections"],
+      ] as const
+    ).map(([section, name, key]): [string, Record<string, unknown>, string, string] => [
+      `0 for ${key}, which means the global one`,
+      { [key]: 9, [section]: { [name]: { [key]: 0 } } },
+      `pgbouncer.${section}.${name}.${key}`,
+      "leave it out for the global one",
+    ]),
     [
       "a mode that does not exist",
       { users: { poolkit_app: { pool_mode: "turbo" } } },

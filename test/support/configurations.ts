@@ -98,7 +98,7 @@ export const badConfigurations: [string, SizingInput, string, string][] = [
   ],
   [
     "an exporter that no connection of Postgres is left for",
-    input({ budget: { otherConnections: 57 }, observability: true }),
+    input({ budget: { otherConnections: 55 }, observability: true }),
     "budget.otherConnections",
     "= 98 connections",
   ],
@@ -204,13 +204,13 @@ export const badConfigurations: [string, SizingInput, string, string][] = [
   ],
   [
     "direct connections that do not fit",
-    input({ budget: { otherConnections: 61 } }),
+    input({ budget: { otherConnections: 59 } }),
     "budget.otherConnections",
     "= 99 connections",
   ],
   [
     "high-load with one more exporter than fits",
-    input({ presetName: "high-load", budget: { otherConnections: 39 } }),
+    input({ presetName: "high-load", budget: { otherConnections: 37 } }),
     "budget.otherConnections",
     "= 99 connections",
   ],
@@ -281,6 +281,27 @@ export const badConfigurations: [string, SizingInput, string, string][] = [
     database({ pool_mode: "session", pool_size: 20 }),
     "pgbouncer.databases.poolkit.pool_size",
     "server connections of poolkit/poolkit_app",
+  ],
+  [
+    "session mode with servers that are another pool's",
+    pgbouncer({ databases: { poolkit: { pool_mode: "session", pool_size: 20 }, jobs: {} } }),
+    "pgbouncer.databases.poolkit.pool_size",
+    "25 (server connections of poolkit/poolkit_app)",
+  ],
+  [
+    "direct connections of copies elsewhere",
+    input({
+      application: { image: "shop:1", directUrlVariable: "DIRECT_URL", directConnections: 15 },
+      budget: { otherReplicas: 2 },
+    }),
+    "application.directConnections",
+    "75 (application past PgBouncer",
+  ],
+  [
+    "a reserve that is switched off by its timer",
+    pgbouncer({ reserve_pool_timeout: 0 }),
+    "pgbouncer.reserve_pool_timeout",
+    "the reserve is never used",
   ],
   ["statement mode", pgbouncer({ pool_mode: "statement" }), "pgbouncer.pool_mode", "transaction"],
   [
@@ -454,6 +475,24 @@ export const badConfigurations: [string, SizingInput, string, string][] = [
     pgbouncer({ query_timeout: 10 }),
     "pgbouncer.query_timeout",
     "less than 10",
+  ],
+  [
+    "a query backstop of the role's own",
+    user({ query_timeout: 1 }),
+    "pgbouncer.users.poolkit_app.query_timeout",
+    "less than 1",
+  ],
+  [
+    "a transaction backstop of the role's own",
+    user({ transaction_timeout: 12 }),
+    "pgbouncer.users.poolkit_app.transaction_timeout",
+    "less than 12",
+  ],
+  [
+    "an idle backstop of the role's own",
+    user({ client_idle_timeout: 5 }),
+    "pgbouncer.users.poolkit_app.client_idle_timeout",
+    "less than 5",
   ],
   [
     "an idle backstop inside Postgres' own",

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
+import type { AccountJson } from "../../../infra/budget/account-json.ts";
 import { roles } from "../../../infra/names.ts";
 import type { PresetName } from "../../../infra/presets.ts";
 import { freePort } from "../../support/free-port.ts";
@@ -23,6 +24,7 @@ export interface Outputs {
   readonly prometheusUrl: string;
   readonly preset: string;
   readonly poolLimits: Record<string, number>;
+  readonly budget: AccountJson;
   readonly readme: string;
 }
 
