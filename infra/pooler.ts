@@ -67,6 +67,8 @@ export class Pooler extends pulumi.ComponentResource {
       user: logins.admin.role,
       password: logins.admin.password,
     };
+    // Longer than the longest transaction it lets end.
+    const stopGraceSeconds = Math.max(sizes.statementTimeoutSeconds, sizes.transactionTimeoutSeconds) + 5;
     const config = new PgBouncerConfig(
       `${name}-config`,
       {
@@ -84,6 +86,7 @@ export class Pooler extends pulumi.ComponentResource {
         console,
         reconnectTriggers: [args.roleSettings],
         lowersClientsLater: true,
+        restartGraceSeconds: stopGraceSeconds,
       },
       { ...child, dependsOn: [volume], deletedWith: volume },
     );
@@ -100,8 +103,7 @@ export class Pooler extends pulumi.ComponentResource {
         volumes: [{ volumeName: names.pgbouncerConfig, containerPath: "/etc/poolkit", readOnly: true }],
         memoryMegabytes: restartOnlyLimits.pgbouncerMemoryMegabytes,
         openFiles: restartOnlyLimits.pgbouncerOpenFiles,
-        // Longer than the longest transaction it lets end.
-        stopGraceSeconds: Math.max(sizes.statementTimeoutSeconds, sizes.transactionTimeoutSeconds) + 5,
+        stopGraceSeconds,
       },
       { ...child, dependsOn: [config] },
     );

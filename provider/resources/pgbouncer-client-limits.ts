@@ -40,7 +40,9 @@ async function lower(wanted: Inputs, context: Context): Promise<Outputs> {
   const ini = parseIni(files[iniFile] ?? "");
   const console = { ...wanted.console, database: "pgbouncer" };
   await waitForRoom(wanted, console, Number(ini.settings.max_client_conn), context);
-  const refused = await applyIni({ containerName, consoles: [console] }, ini, [], context);
+  // A restart is needed only when somebody edited the file meanwhile; then the longest request is let end, too.
+  const target = { containerName, consoles: [console], restartGraceSeconds: wanted.patienceSeconds };
+  const refused = await applyIni(target, ini, [], context);
   if (refused.length > 0) {
     throw new UserError(
       `${containerName} does not run its file:\n${refused.map((line) => `  ${line}`).join("\n")}`,

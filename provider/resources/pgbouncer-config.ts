@@ -28,7 +28,7 @@ import {
 } from "../model/shape.ts";
 import type { Path } from "../protocol/paths.ts";
 import type { Connection } from "../sql/connect.ts";
-import { applyIni, restoreIni, runningIni } from "./pgbouncer-live.ts";
+import { applyIni, type LivePgBouncer, restoreIni, runningIni } from "./pgbouncer-live.ts";
 import { applyFiles, emptyFiles, type Files, filesDigest, placeFields, readFiles } from "./volume-files.ts";
 
 const section = record(text());
@@ -46,6 +46,7 @@ const fields = object({
   console: object({ host: name, port: integer(1, 65_535), user: text(), password: secret(text()) }),
   reconnectTriggers: optional(list(text())),
   lowersClientsLater: optional(boolean),
+  restartGraceSeconds: optional(integer(0, 86_400)),
 });
 type Inputs = Shaped<typeof fields>;
 const inputs = refined(fields, ({ userlist, console }, path) => {
@@ -57,13 +58,14 @@ type Outputs = { sha256: string; clientsHeldAt: string };
 
 export const iniFile = "pgbouncer.ini";
 const userlistFile = "userlist.txt";
+const defaultRestartGraceSeconds = 30;
 
 /** `poolkit:index:PgBouncerConfig`; see the class in provider/sdk for what it promises. */
 export const pgbouncerConfig: Resource<Inputs, Outputs> = {
   inputs,
   defaults: {},
   replaceOn: ["volumeName", "containerName"],
-  ignore: ["image", "console", "lowersClientsLater"],
+  ignore: ["image", "console", "lowersClientsLater", "restartGraceSeconds"],
   id: ({ volumeName }) => `${volumeName}/${iniFile}`,
   plan(wanted, former) {
     const sha256 = filesDigest(filesOf(wanted));
@@ -80,7 +82,7 @@ export const pgbouncerConfig: Resource<Inputs, Outputs> = {
     const files = await readFiles(last, [iniFile, userlistFile], context);
     if (files === undefined) return undefined;
     const userlist = parseUserlist(files[userlistFile] ?? "");
-    const target = { containerName: last.containerName, consoles: [consoleOf(last)] };
+    const target = liveAt(last, [consoleOf(last)]);
     const ini = await runningIni(target, parseIni(files[iniFile] ?? ""), iniOf(last), context);
     return {
       inputs: withIni({ ...last, userlist }, ini),
@@ -109,6 +111,10 @@ function filesOf(wanted: Inputs, ini = iniOf(wanted)): Files {
   return { [iniFile]: renderIni(ini), [userlistFile]: renderUserlist(wanted.userlist) };
 }
 
+function liveAt({ containerName, restartGraceSeconds }: Inputs, consoles: Connection[]): LivePgBouncer {
+  return { containerName, consoles, restartGraceSeconds: restartGraceSeconds ?? defaultRestartGraceSeconds };
+}
+
 function consoleOf({ console }: Inputs): Connection {
   return { ...console, database: "pgbouncer" };
 }
@@ -118,7 +124,7 @@ async function write(wanted: Inputs, former: Inputs | undefined, context: Contex
   const first = held ?? iniOf(wanted);
   const commands = former !== undefined && needsReconnect(wanted, former) ? ["RECONNECT"] : [];
   const consoles = former === undefined ? [consoleOf(wanted)] : [consoleOf(wanted), consoleOf(former)];
-  const target = { containerName: wanted.containerName, consoles };
+  const target = liveAt(wanted, consoles);
   const application = {
     apply: () => applyIni(target, first, commands, context),
     restore: () => restoreIni(target, iniOf(former ?? wanted), context),

@@ -10,12 +10,12 @@ import { type Mismatch, mismatches, mismatchText, readConsole } from "./pgbounce
 export interface LivePgBouncer {
   readonly containerName: string;
   readonly consoles: readonly Connection[];
+  /** How long a restart lets transactions end; after it the engine kills the process. */
+  readonly restartGraceSeconds: number;
 }
 
 const applyTimeoutMs = 10_000;
 const restartTimeoutMs = 60_000;
-/** Longer than any transaction that the presets allow; after it the engine kills the process. */
-const restartGraceSeconds = 30;
 
 /**
  * Makes the running PgBouncer read its files: reload, read back, and a restart when only settings that need one are
@@ -35,7 +35,7 @@ export async function applyIni(
     context.log.warning(
       `${target.containerName} is restarted, its clients reconnect: ${keys} changes only at a start`,
     );
-    await restartContainer(docker, target.containerName, restartGraceSeconds);
+    await restartContainer(docker, target.containerName, target.restartGraceSeconds);
     return (await waitUntilTaken(target, ini, restartTimeoutMs, context)).lines;
   }
   if (reloaded.lines.length > 0) return reloaded.lines;
@@ -48,11 +48,11 @@ export async function applyIni(
 export async function restoreIni(target: LivePgBouncer, ini: PgBouncerIni, context: Context): Promise<void> {
   const docker = await context.docker();
   if (!(await isRunning(docker, target.containerName))) {
-    await restartContainer(docker, target.containerName, restartGraceSeconds);
+    await restartContainer(docker, target.containerName, target.restartGraceSeconds);
   }
   await reloadContainer(docker, target.containerName);
   const restored = await waitUntilTaken(target, ini, applyTimeoutMs, context);
-  if (onlyRestartIsLeft(restored)) await restartContainer(docker, target.containerName, restartGraceSeconds);
+  if (onlyRestartIsLeft(restored)) await restartContainer(docker, target.containerName, target.restartGraceSeconds);
 }
 
 /**

@@ -29,6 +29,11 @@ export interface PgBouncerConfigArgs extends VolumeFilesArgs {
    * PgBouncerClientLimits lowers them; the file has the new ones from the start. Change: state only. @default false
    */
   lowersClientsLater?: pulumi.Input<boolean>;
+  /**
+   * How long a restart lets transactions end before the engine kills PgBouncer, seconds, 0 to 86400: longer than the
+   * longest one. Change: state only. @default 30
+   */
+  restartGraceSeconds?: pulumi.Input<number>;
 }
 
 /**

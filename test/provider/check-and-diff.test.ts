@@ -219,6 +219,7 @@ describe("Check", () => {
 describe("Diff", () => {
   it.each<[string, string, Properties, Record<string, string>]>([
     ["nothing", "PgBouncerConfig", {}, {}],
+    ["a longer grace for the next restart", "PgBouncerConfig", { restartGraceSeconds: 90 }, {}],
     [
       "one setting",
       "PgBouncerConfig",

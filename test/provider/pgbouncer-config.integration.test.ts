@@ -248,6 +248,22 @@ describe.skipIf(!(await engineAvailable()))("PgBouncerConfig on a running PgBoun
     expect(plugin.messages.join("\n")).toMatch(/is restarted, its clients reconnect: listen_backlog/);
   });
 
+  it.each([
+    [1, /terminated|closed|reset/],
+    [60, /^done$/],
+  ])("lets a transaction end within the %i s of its grace when it restarts", async (grace, outcome) => {
+    const busy = await client("poolkit_app", "poolkit");
+    busy.on("error", () => {});
+    const running = busy.query("SELECT pg_sleep(4)").then(
+      () => "done",
+      (error: Error) => error.message,
+    );
+    await up(inputs({ listen_backlog: String(512 + grace) }, { restartGraceSeconds: grace }));
+    expect(await running).toMatch(outcome);
+    await busy.end().catch(() => {});
+    await up(inputs({ default_pool_size: "30", listen_backlog: "512" }));
+  });
+
   it("starts it again on the former files when it ends on the new ones", async () => {
     // A folder that does not exist: PgBouncer cannot make its socket and ends.
     const settings = { ...base, unix_socket_dir: "/nowhere" };
