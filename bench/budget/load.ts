@@ -4,7 +4,7 @@ import { budgetOf } from "../../infra/budget/budget.ts";
 import { total } from "../../infra/budget/check.ts";
 import { applicationPools, probingCopies } from "../../infra/budget/client-checks.ts";
 import { roles } from "../../infra/names.ts";
-import { databaseName, pathOf, type Sample } from "./draw.ts";
+import { databaseName, jobsName, pathOf, type Sample } from "./draw.ts";
 import { type Ports, password } from "./lane.ts";
 
 /** What people would see in production; the words are those of PgBouncer and Postgres. */
@@ -28,16 +28,21 @@ export async function loadOf(sample: Sample, ports: Ports): Promise<ReadonlySet<
   const note = (error: unknown) => seen.add(symptomOf(error));
   const opened: pg.Client[] = [];
   const pools: pg.Pool[] = [];
-  const via = (user: string, database: string) => ({
+  const ended = new Set<pg.Client>();
+  let isMeasuring = false;
+  const via = (user: string, database: string, port = ports.pgbouncer) => ({
     host: "127.0.0.1",
-    port: ports.pgbouncer,
+    port,
     user,
     password,
     database,
   });
   const open = async (config: pg.ClientConfig): Promise<pg.Client | undefined> => {
     const client = new pg.Client({ ...config, connectionTimeoutMillis: 15_000 });
-    client.on("error", note);
+    client.on("error", (error) => {
+      if (isMeasuring) note(error);
+    });
+    client.on("end", () => ended.add(client));
     try {
       await client.connect();
       opened.push(client);
@@ -61,33 +66,57 @@ export async function loadOf(sample: Sample, ports: Ports): Promise<ReadonlySet<
       ...Array.from({ length: consoles }, () => open(via(roles.monitor, "pgbouncer"))),
       ...Array.from({ length: deployment.deployConsoles }, () => open(via(roles.admin, "pgbouncer"))),
     ]);
-    const single = await Promise.all(
-      Array.from({ length: probing * deployment.probeClients + others }, () =>
-        open(via(roles.app, databaseName)),
+    // With a peer, clients are spread over both PgBouncers.
+    const atPeer = (index: number, count: number) =>
+      ports.peer !== ports.pgbouncer && index >= Math.ceil(sample.firstShare * count);
+    const portOf = (index: number, count: number) => (atPeer(index, count) ? ports.peer : ports.pgbouncer);
+    const probes = probing * deployment.probeClients + others - sample.jobsClients;
+    const places = [
+      ...Array.from({ length: probes }, (_, index) => via(roles.app, databaseName, portOf(index, probes))),
+      ...Array.from({ length: sample.jobsClients }, (_, index) =>
+        via(roles.app, jobsName, portOf(index, sample.jobsClients)),
       ),
+    ];
+    const singles = await Promise.all(
+      places.map(async (place) => ({ place, client: await open(place) })),
     );
     for (let index = 0; index < applicationPools(path); index++) {
-      const pool = new pg.Pool({
-        ...via(roles.app, databaseName),
-        max: limit,
-        connectionTimeoutMillis: 15_000,
-      });
-      pool.on("error", note);
-      pools.push(pool);
+      const atFirst = Array.from({ length: limit }, (_, one) => one).filter((one) => !atPeer(one, limit));
+      for (const [port, max] of [
+        [ports.pgbouncer, atFirst.length],
+        [ports.peer, limit - atFirst.length],
+      ] as const) {
+        if (max === 0) continue;
+        const pool = new pg.Pool({
+          ...via(roles.app, databaseName, port),
+          max,
+          connectionTimeoutMillis: 15_000,
+        });
+        pool.on("error", (error) => {
+          if (isMeasuring) note(error);
+        });
+        pools.push(pool);
+      }
     }
-    const workers = [
-      ...single.flatMap((client) => (client === undefined ? [] : [client])),
-      ...pools.flatMap((pool) => Array.from({ length: limit }, () => pool)),
+    const workers = () => [
+      ...singles.flatMap(({ client }) => (client === undefined ? [] : [client])),
+      ...pools.flatMap((pool) => Array.from({ length: pool.options.max }, () => pool)),
     ];
     const work = (milliseconds: number, report: (error: unknown) => void) =>
       Promise.all(
-        workers.map((worker) => worker.query("SELECT pg_sleep($1)", [milliseconds / 1000]).catch(report)),
+        workers().map((worker) => worker.query("SELECT pg_sleep($1)", [milliseconds / 1000]).catch(report)),
       );
 
-    // Everyone in a long transaction: every pool grows to its size and opens its reserve. Waiting is no symptom here.
+    // Everyone in a long transaction: every pool grows to its size and opens its reserve. Waiting is no symptom here,
+    // and who was dropped for it comes back.
     await work(longTransactionMs, (error) => {
-      if (symptomOf(error) !== "query_wait_timeout") note(error);
+      if (!["query_wait_timeout", "after"].includes(symptomOf(error))) note(error);
     });
+    await sleep(50);
+    isMeasuring = true;
+    for (const single of singles) {
+      if (single.client !== undefined && ended.has(single.client)) single.client = await open(single.place);
+    }
     // Everyone else at Postgres, abandoned backends as connections of the application's role.
     const [pooled, abandoned, ...direct] = checks.find(({ id }) => id === "postgres-connections")?.left ?? [];
     if (pooled === undefined || abandoned === undefined)
@@ -99,13 +128,15 @@ export async function loadOf(sample: Sample, ports: Ports): Promise<ReadonlySet<
       password,
       database: databaseName,
     });
+    const [monitors, ...owners] = direct;
     for (let index = 0; index < abandoned.value; index++) await open(past(roles.app));
-    for (let index = 0; index < total(direct); index++) await open(past(roles.owner));
+    for (let index = 0; index < (monitors?.value ?? 0); index++) await open(past(roles.monitor));
+    for (let index = 0; index < total(owners); index++) await open(past(roles.owner));
 
     // Transactions as long as the configuration says, back to back.
     const milliseconds = Number(input.budget.transactionMilliseconds);
     const deadline = Date.now() + queueingMs;
-    while (Date.now() < deadline) await workAsOne(workers, milliseconds, deadline, note);
+    while (Date.now() < deadline) await workAsOne(workers(), milliseconds, deadline, note);
     return seen;
   } finally {
     await Promise.all([

@@ -29,7 +29,8 @@ export async function prove(
         const symptoms = await loadOf(sample, await lane.use(sample));
         const outcome = {
           ...prediction(sample),
-          symptoms: [...symptoms].filter((one) => one !== "after"),
+          // What a broken connection says afterwards is a symptom where nobody said why it broke.
+          symptoms: symptoms.size > 1 ? [...symptoms].filter((one) => one !== "after") : [...symptoms],
           sample,
         };
         outcomes.push(outcome);
