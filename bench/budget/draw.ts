@@ -45,7 +45,8 @@ const clientLimits = {
   "every role": "pgbouncer.max_user_client_connections",
 } as const;
 
-const seldom = <T>(arbitrary: fc.Arbitrary<T>) => fc.oneof(fc.constant(undefined), fc.constant(undefined), arbitrary);
+const seldom = <T>(arbitrary: fc.Arbitrary<T>) =>
+  fc.oneof(fc.constant(undefined), fc.constant(undefined), arbitrary);
 const whole = (min: number, max: number) => fc.integer({ min, max });
 
 /** Draws around the edges: most limits lie a little above or below what they have to hold. */

@@ -114,7 +114,9 @@ async function startServer(maxConnections: number): Promise<Postgres18> {
     },
   });
   await asSuperuser(server, [
-    ...[roles.app, roles.owner, roles.monitor].map((role) => `CREATE ROLE ${role} LOGIN PASSWORD '${verifier}'`),
+    ...[roles.app, roles.owner, roles.monitor].map(
+      (role) => `CREATE ROLE ${role} LOGIN PASSWORD '${verifier}'`,
+    ),
     `CREATE DATABASE ${databaseName}`,
   ]);
   return server;

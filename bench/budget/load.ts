@@ -77,9 +77,7 @@ export async function loadOf(sample: Sample, ports: Ports): Promise<ReadonlySet<
         via(roles.app, jobsName, portOf(index, sample.jobsClients)),
       ),
     ];
-    const singles = await Promise.all(
-      places.map(async (place) => ({ place, client: await open(place) })),
-    );
+    const singles = await Promise.all(places.map(async (place) => ({ place, client: await open(place) })));
     for (let index = 0; index < applicationPools(path); index++) {
       const atFirst = Array.from({ length: limit }, (_, one) => one).filter((one) => !atPeer(one, limit));
       for (const [port, max] of [

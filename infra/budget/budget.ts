@@ -4,7 +4,7 @@ import { type Check, holds, type Term, total } from "./check.ts";
 import { clientChecks } from "./client-checks.ts";
 import { connectionPath } from "./connection-path.ts";
 import { type Deployment, kitDeployment } from "./deployment.ts";
-import { modeProblems } from "./mode-problems.ts";
+import { modeAdvice, modeProblems } from "./mode-problems.ts";
 import { resourceChecks } from "./resource-checks.ts";
 import { type RoleLimits, roleLimits, serverChecks } from "./server-checks.ts";
 import { type Fix, smallestFix } from "./smallest-fix.ts";
@@ -39,7 +39,7 @@ export function budgetOf(
   const budget = {
     checks,
     problems: [...modeProblems(path), ...told("refuse")],
-    advice: told("advise"),
+    advice: [...modeAdvice(path), ...told("advise")],
     roleLimits: roleLimits(path),
   };
   return { sizing, budget, problems };

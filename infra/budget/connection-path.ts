@@ -39,6 +39,8 @@ export interface ConnectionPath {
   size(name: keyof Preset): Figure;
   /** A global setting of PgBouncer. */
   global(name: string): Figure;
+  /** The same where it is a text. */
+  text(name: string): string;
   /** A limit on clients of a database entry or a role; 0 = no limit. */
   databaseClients(database: string): Figure;
   userClients(user: string): Figure;
@@ -128,6 +130,7 @@ export function connectionPath(
     pools: Object.keys(pgbouncer.databases).map((database) => poolOf(database, roles.app)),
     size,
     global,
+    text: (name) => pgbouncer.settings[name] ?? pgbouncerSettings[name]?.default ?? "",
     databaseClients: (database) =>
       entry("", database, "max_db_client_connections", "max_db_client_connections"),
     userClients: (user) => entry(user, "", "max_user_client_connections", "max_user_client_connections"),

@@ -19,6 +19,7 @@ export interface ApplicationTimers {
   readonly transaction: Timer;
   readonly idleInTransaction: Timer;
   readonly idle: Timer;
+  readonly lifetime: Timer;
 }
 
 /** PgBouncer's own timers: those of its queue, its backstops and its keepalive. */
@@ -86,7 +87,7 @@ function backstops(path: ConnectionPath, timers: ApplicationTimers): Check[] {
     const about = `${name} acts only when the timer inside it has not`;
     return [inside({ id: `backstop:${name}`, about, inner, outer, otherwise, knobs: [up(outer)] })];
   };
-  const { statement, transaction, idleInTransaction, idle } = timers;
+  const { statement, transaction, idleInTransaction, idle, lifetime } = timers;
   const longer = idleInTransaction.value > transaction.value ? idleInTransaction : transaction;
   const inTransaction = { ...longer, name: "the longer of idle-in-transaction and transaction timeout" };
   const rolledBack = "PgBouncer drops the client before Postgres rolls back";
@@ -95,6 +96,15 @@ function backstops(path: ConnectionPath, timers: ApplicationTimers): Check[] {
     ...net("idle_transaction_timeout", idleInTransaction, rolledBack),
     ...net("transaction_timeout", inTransaction, rolledBack),
     ...net("client_idle_timeout", idle, "PgBouncer closes connections that the application still holds"),
+    // A pool that keeps connections beyond its idle time (a minimum size) renews them at the end of their lifetime.
+    ...net("client_idle_timeout", lifetime, "PgBouncer closes connections that a pool keeps on purpose").map(
+      (check): Check => ({
+        ...check,
+        id: "backstop-lifetime",
+        about: "connections are renewed before client_idle_timeout",
+        severity: "advise",
+      }),
+    ),
   ];
 }
 

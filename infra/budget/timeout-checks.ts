@@ -19,8 +19,9 @@ export function timeoutChecks(path: ConnectionPath): Check[] {
     transaction: of("transactionTimeoutSeconds"),
     idleInTransaction: of("idleInTransactionTimeoutSeconds"),
     idle: of("applicationIdleSeconds"),
+    lifetime: of("applicationLifetimeSeconds"),
   };
-  const { acquire, statement, transaction, idleInTransaction, idle } = timers;
+  const { acquire, statement, transaction, idleInTransaction, idle, lifetime } = timers;
   const lock = of("lockTimeoutSeconds");
   return [
     ...requestChecks(path, timers, of("retryBudgetSeconds"), of("stopGraceSeconds")),
@@ -82,7 +83,7 @@ export function timeoutChecks(path: ConnectionPath): Check[] {
       id: "idle-lifetime",
       about: "an idle connection of the application is closed before its lifetime ends",
       inner: idle,
-      outer: of("applicationLifetimeSeconds"),
+      outer: lifetime,
       otherwise: "the idle timeout never acts",
     }),
     ...poolerTimeoutChecks(path, timers),

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { SizingInput } from "../../infra/sizing.ts";
-import { badConfigurations } from "../support/configurations.ts";
+import { badConfigurations, sensibleConfigurations, unsafePairs } from "../support/configurations.ts";
 import { registeredResources } from "../support/program.ts";
 
 process.chdir(join(import.meta.dirname, "../.."));
@@ -19,6 +19,29 @@ function configOf({ presetName, databaseName, ...objects }: SizingInput): Record
     ...Object.fromEntries(entries),
   };
 }
+
+/** What the program warns of; the modules are new for every test, and so is the log. */
+async function warningsOf(wanted: SizingInput) {
+  const { log } = await import("@pulumi/pulumi");
+  const warned = vi.spyOn(log, "warn").mockResolvedValue(undefined);
+  const registered = await registeredResources(configOf(wanted));
+  return { registered, warnings: warned.mock.calls.map(([text]) => text) };
+}
+
+describe("the whole program runs", () => {
+  it.each(sensibleConfigurations)("without a warning: %s", async (_what, wanted) => {
+    const { registered, warnings } = await warningsOf(wanted);
+    expect(warnings).toEqual([]);
+    expect(registered.length).toBeGreaterThan(20);
+  });
+
+  it.each(unsafePairs)("with a warning: %s", async (_what, wanted, path, says) => {
+    const { warnings } = await warningsOf(wanted);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain(`\n  poolkit:${path}\n    found    `);
+    expect(warnings[0]).toContain(says);
+  });
+});
 
 describe("the whole program refuses, before it registers a resource,", () => {
   it.each(badConfigurations)("%s", async (_what, wanted, path, says) => {

@@ -62,6 +62,8 @@ describe.skipIf(!(await engineAvailable()))("what the account says of Postgres",
     ["maintenance_work_mem", limits.maintenanceWorkMegabytes * 1024],
     ["hash_mem_multiplier", 2],
     ["deadlock_timeout", 1000],
+    // PgBouncer's idle servers are its own matter (server_idle_timeout): Postgres must not close them.
+    ["idle_session_timeout", 0],
   ])("%s is %i on a server with the kit's settings", async (name, value) => {
     const { rows } = await superuser.query("SELECT setting FROM pg_settings WHERE name = $1", [name]);
     expect(Number(rows[0]?.setting)).toBe(value);

@@ -6,7 +6,15 @@ import { kitDeployment } from "../../infra/budget/deployment.ts";
 import { type Fix, withFix } from "../../infra/budget/smallest-fix.ts";
 import { presetNames } from "../../infra/presets.ts";
 import type { SizingInput } from "../../infra/sizing.ts";
-import { badConfigurations, database, input, overrides, pgbouncer, user } from "../support/configurations.ts";
+import {
+  badConfigurations,
+  database,
+  input,
+  overrides,
+  pgbouncer,
+  sensibleConfigurations,
+  unsafePairs,
+} from "../support/configurations.ts";
 
 describe("the budget accepts, without a warning,", () => {
   it.each(presetNames)("the preset %s", (presetName) => {
@@ -14,73 +22,29 @@ describe("the budget accepts, without a warning,", () => {
     expect([...problems, ...budget.problems, ...budget.advice]).toEqual([]);
   });
 
-  const sensible: [string, SizingInput][] = [
-    ["a smaller application pool", overrides({ connectionLimit: 16 })],
-    ["a larger application pool", overrides({ connectionLimit: 60 })],
-    ["a smaller server pool", overrides({ poolSize: 8, reservePoolSize: 2 })],
-    ["a larger server pool on more cores", overrides({ poolSize: 20 }, { budget: { databaseCores: 8 } })],
-    ["no reserve", overrides({ reservePoolSize: 0 })],
-    ["more clients", overrides({ maxClientConnections: 1000 })],
-    ["other clients that fit", input({ budget: { otherClients: 100 } })],
-    ["an exporter and backups", input({ budget: { otherConnections: 5 } })],
-    ["short transactions, proved", input({ budget: { transactionMilliseconds: 20 } })],
-    [
-      "a longer statement with the timers around it",
-      overrides({
-        statementTimeoutSeconds: 25,
-        transactionTimeoutSeconds: 25,
-        idleInTransactionTimeoutSeconds: 40,
-        stopGraceSeconds: 45,
-      }),
-    ],
-    ["a patient caller", overrides({ poolTimeoutSeconds: 20, stopGraceSeconds: 45 })],
-    ["a shorter idle time", overrides({ applicationIdleSeconds: 5, applicationLifetimeSeconds: 600 })],
-    ["dev with data to keep", overrides({ protectData: true }, { presetName: "dev" })],
-    [
-      "dev with the enhanced pool",
-      overrides({ enhancedPooling: true, connectionLimit: 15 }, { presetName: "dev" }),
-    ],
-    ["high-load with a smaller pool", overrides({ poolSize: 24 }, { presetName: "high-load" })],
-    [
-      "high-load on a bigger machine",
-      overrides(
-        { poolSize: 40, connectionLimit: 80 },
-        { presetName: "high-load", budget: { databaseCores: 16 } },
-      ),
-    ],
-    ["PgBouncer's own names", pgbouncer({ default_pool_size: 12, reserve_pool_size: 4 })],
-    ["a pool size of the database's own", database({ pool_size: 10, max_db_connections: 20 })],
-    ["a limit of the role's own", user({ max_user_connections: 20, max_user_client_connections: 120 })],
-    [
-      "a second name with a session pool",
-      pgbouncer({
-        databases: {
-          poolkit_jobs: { pool_mode: "session", pool_size: 3, reserve_pool_size: 0, max_db_connections: 3 },
-        },
-      }),
-    ],
-    [
-      "PgBouncer's backstops outside the kit's timers",
-      pgbouncer({ query_timeout: 60, idle_transaction_timeout: 60, client_idle_timeout: 600 }),
-    ],
-    ["replicas elsewhere that fit", input({ budget: { otherReplicas: 2, surge: 2 } })],
-    [
-      "a patient proxy and a machine with room",
-      input({ budget: { requestSeconds: 60, hostMegabytes: 8192 } }),
-    ],
-    ["no attempts again", overrides({ retryBudgetSeconds: 0 })],
-    ["an own application of four processes", input({ application: { image: "shop:1", processes: 4 } })],
-    [
-      "a peer, each with half of the pool",
-      overrides(
-        { poolSize: 8, reservePoolSize: 2 },
-        { pgbouncer: { peer_id: 1, peers: { 2: { host: "other", port: 6432 } } } },
-      ),
-    ],
-  ];
-  it.each(sensible)("%s", (_what, wanted) => {
+  it("is a table of at least 20", () => {
+    expect(sensibleConfigurations.length).toBeGreaterThanOrEqual(20);
+  });
+
+  it.each(sensibleConfigurations)("%s", (_what, wanted) => {
     const { budget, problems } = budgetOf(wanted);
     expect([...problems, ...budget.problems, ...budget.advice]).toEqual([]);
+  });
+});
+
+describe("the budget advises against", () => {
+  it.each(unsafePairs)("%s", (_what, wanted, path, says) => {
+    const { budget, problems } = budgetOf(wanted);
+    expect([...problems, ...budget.problems]).toEqual([]);
+    const texts = budget.advice.filter((advice) => advice.path === `poolkit:${path}`);
+    expect(texts.map(({ found, allowed }) => `${found} | ${allowed}`).join("\n")).toContain(says);
+    for (const { fix } of texts) expect(fix).toMatch(/^pulumi config (set|rm) --path poolkit:\S+( \S+)?$/);
+  });
+
+  it("nothing of the like where it does no harm", () => {
+    const advice = (wanted: SizingInput) => budgetOf(wanted).budget.advice;
+    expect(advice(pgbouncer({ server_reset_query: "" }))).toEqual([]);
+    expect(advice(pgbouncer({ ignore_startup_parameters: "options,extra_float_digits" }))).toEqual([]);
   });
 });
 

@@ -513,3 +513,114 @@ export const badConfigurations: [string, SizingInput, string, string][] = [
     "less than 5",
   ],
 ];
+
+/** Configurations that users may well have: accepted, without a warning. [what, configuration] */
+export const sensibleConfigurations: [string, SizingInput][] = [
+  ["a smaller application pool", overrides({ connectionLimit: 16 })],
+  ["a larger application pool", overrides({ connectionLimit: 60 })],
+  ["a smaller server pool", overrides({ poolSize: 8, reservePoolSize: 2 })],
+  ["a larger server pool on more cores", overrides({ poolSize: 20 }, { budget: { databaseCores: 8 } })],
+  ["no reserve", overrides({ reservePoolSize: 0 })],
+  ["more clients", overrides({ maxClientConnections: 1000 })],
+  ["other clients that fit", input({ budget: { otherClients: 100 } })],
+  ["an exporter and backups", input({ budget: { otherConnections: 5 } })],
+  ["short transactions, proved", input({ budget: { transactionMilliseconds: 20 } })],
+  [
+    "a longer statement with the timers around it",
+    overrides({
+      statementTimeoutSeconds: 25,
+      transactionTimeoutSeconds: 25,
+      idleInTransactionTimeoutSeconds: 40,
+      stopGraceSeconds: 45,
+    }),
+  ],
+  ["a patient caller", overrides({ poolTimeoutSeconds: 20, stopGraceSeconds: 45 })],
+  ["a shorter idle time", overrides({ applicationIdleSeconds: 5, applicationLifetimeSeconds: 600 })],
+  ["dev with data to keep", overrides({ protectData: true }, { presetName: "dev" })],
+  [
+    "dev with the enhanced pool",
+    overrides({ enhancedPooling: true, connectionLimit: 15 }, { presetName: "dev" }),
+  ],
+  ["high-load with a smaller pool", overrides({ poolSize: 24 }, { presetName: "high-load" })],
+  [
+    "high-load on a bigger machine",
+    overrides(
+      { poolSize: 40, connectionLimit: 80 },
+      { presetName: "high-load", budget: { databaseCores: 16 } },
+    ),
+  ],
+  ["PgBouncer's own names", pgbouncer({ default_pool_size: 12, reserve_pool_size: 4 })],
+  ["a pool size of the database's own", database({ pool_size: 10, max_db_connections: 20 })],
+  ["a limit of the role's own", user({ max_user_connections: 20, max_user_client_connections: 120 })],
+  [
+    "a second name with a session pool",
+    pgbouncer({
+      databases: {
+        poolkit_jobs: { pool_mode: "session", pool_size: 3, reserve_pool_size: 0, max_db_connections: 3 },
+      },
+    }),
+  ],
+  [
+    "PgBouncer's backstops outside the kit's timers",
+    pgbouncer({ query_timeout: 60, idle_transaction_timeout: 60, client_idle_timeout: 3600 }),
+  ],
+  ["replicas elsewhere that fit", input({ budget: { otherReplicas: 2, surge: 2 } })],
+  ["a patient proxy and a machine with room", input({ budget: { requestSeconds: 60, hostMegabytes: 8192 } })],
+  ["no attempts again", overrides({ retryBudgetSeconds: 0 })],
+  ["an own application of four processes", input({ application: { image: "shop:1", processes: 4 } })],
+  [
+    "a peer, each with half of the pool",
+    overrides(
+      { poolSize: 8, reservePoolSize: 2 },
+      { pgbouncer: { peer_id: 1, peers: { 2: { host: "other", port: 6432 } } } },
+    ),
+  ],
+];
+
+/**
+ * Accepted, but with advice: settings that do not go well together.
+ * [what, configuration, path of the advice, what its text must say]
+ */
+export const unsafePairs: [string, SizingInput, string, string][] = [
+  [
+    "no prepared statements in transaction mode",
+    pgbouncer({ max_prepared_statements: 0 }),
+    "pgbouncer.max_prepared_statements",
+    "26000",
+  ],
+  [
+    "a statement timeout that clients ask for and do not get",
+    pgbouncer({ ignore_startup_parameters: "statement_timeout, options" }),
+    "pgbouncer.ignore_startup_parameters",
+    "statement_timeout",
+  ],
+  [
+    "a lock timeout that clients ask for and do not get",
+    pgbouncer({ ignore_startup_parameters: "options,lock_timeout" }),
+    "pgbouncer.ignore_startup_parameters",
+    "lock_timeout",
+  ],
+  [
+    "session mode without a clean-up between clients",
+    pgbouncer({
+      server_reset_query: "",
+      databases: {
+        jobs: { pool_mode: "session", pool_size: 3, reserve_pool_size: 0, max_db_connections: 3 },
+      },
+    }),
+    "pgbouncer.server_reset_query",
+    "jobs/poolkit_app",
+  ],
+  [
+    "a clean-up after every transaction",
+    pgbouncer({ server_reset_query_always: 1 }),
+    "pgbouncer.server_reset_query_always",
+    "every transaction",
+  ],
+  [
+    "clients closed before the application renews them",
+    pgbouncer({ client_idle_timeout: 600 }),
+    "pgbouncer.client_idle_timeout",
+    "less than 600",
+  ],
+];
