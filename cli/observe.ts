@@ -113,8 +113,11 @@ async function counters(console: pg.Client, postgres: pg.Client, database: strin
 async function look(console: pg.Client, { database, user }: Viewpoint, waitingClients: number[]) {
   const pool = await rowOf(console, "SHOW POOLS", (row) => row.database === database && row.user === user);
   waitingClients.push(Number(pool?.cl_waiting ?? 0));
+  const role = await rowOf(console, "SHOW USERS", (row) => row.name === user);
   const entry = await rowOf(console, "SHOW DATABASES", (row) => row.name === database);
-  return { poolSize: Number(entry?.pool_size ?? 0) };
+  // The role's own size wins; the column is empty where it has none.
+  const own = role?.pool_size ?? "";
+  return { poolSize: Number(own === "" ? entry?.pool_size : own) || 0 };
 }
 
 async function rowOf(

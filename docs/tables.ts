@@ -18,7 +18,7 @@ import type { SizingInput } from "../infra/sizing.ts";
 import { alertRules } from "../observability/rules.ts";
 import { databaseKeys, peerKeys, userKeys } from "../pgbouncer/entries.ts";
 import { defaultSettings, forcedSettings, withheldSettings } from "../pgbouncer/layers.ts";
-import { pgbouncerSettings, settingsSince } from "../pgbouncer/settings.ts";
+import { pgbouncerSettings } from "../pgbouncer/settings.ts";
 import { allowedText, type ValueKind } from "../pgbouncer/values.ts";
 
 /** Tables of the documentation that repeat code. `node docs/write-tables.ts` writes them; a test holds them equal. */
@@ -243,7 +243,7 @@ const optionMeanings = {
   },
   otherConnections: {
     fallback: "0",
-    meaning: "connections past PgBouncer besides the kit's: exporter, backups",
+    meaning: "connections past PgBouncer besides the kit's: backups, tunnels",
   },
   otherReplicas: {
     fallback: "0",
@@ -279,7 +279,7 @@ function settingsTable(): string {
       setting.default === "" ? "" : `\`${setting.default}\``,
       own(name),
       setting.change,
-      settingsSince[name] ?? "",
+      setting.since,
       setting.about,
     ]),
   );

@@ -16,3 +16,8 @@ export function pgbouncerPreset(sizes: Preset): Record<string, string> {
   };
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]));
 }
+
+/** How long PgBouncer may take to stop or restart: longer than the longest transaction, which it lets end. */
+export function poolerStopSeconds(sizes: Preset): number {
+  return Math.max(sizes.statementTimeoutSeconds, sizes.transactionTimeoutSeconds) + 5;
+}

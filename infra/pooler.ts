@@ -4,6 +4,7 @@ import { PgBouncerClientLimits } from "../provider/sdk/pgbouncer-client-limits.t
 import { PgBouncerConfig } from "../provider/sdk/pgbouncer-config.ts";
 import { container } from "./container.ts";
 import { type EngineNames, pgbouncerAlias, pgbouncerPort, unprivilegedUid } from "./names.ts";
+import { poolerStopSeconds } from "./pooler-settings.ts";
 import { type Preset, restartOnlyLimits } from "./presets.ts";
 import type { Login } from "./secrets.ts";
 import { stackVolume } from "./volume.ts";
@@ -67,8 +68,7 @@ export class Pooler extends pulumi.ComponentResource {
       user: logins.admin.role,
       password: logins.admin.password,
     };
-    // Longer than the longest transaction it lets end.
-    const stopGraceSeconds = Math.max(sizes.statementTimeoutSeconds, sizes.transactionTimeoutSeconds) + 5;
+    const stopGraceSeconds = poolerStopSeconds(sizes);
     const config = new PgBouncerConfig(
       `${name}-config`,
       {

@@ -1,5 +1,6 @@
 import { pgbouncerSettings } from "../../pgbouncer/settings.ts";
 import { roles } from "../names.ts";
+import { poolerStopSeconds } from "../pooler-settings.ts";
 import type { Preset } from "../presets.ts";
 import type { Sizing, SizingInput } from "../sizing.ts";
 import { type ApplicationDemand, applicationDemand, type demandRanges } from "./application-demand.ts";
@@ -37,6 +38,8 @@ export interface ConnectionPath {
   readonly hasExporters: boolean;
   /** A value of the preset under the user's overrides. */
   size(name: keyof Preset): Figure;
+  /** How long PgBouncer may take to stop. */
+  readonly poolerStopSeconds: number;
   /** A global setting of PgBouncer. */
   global(name: string): Figure;
   /** The same where it is a text. */
@@ -129,6 +132,7 @@ export function connectionPath(
     hasExporters: observability,
     pools: Object.keys(pgbouncer.databases).map((database) => poolOf(database, roles.app)),
     size,
+    poolerStopSeconds: poolerStopSeconds(sizes),
     global,
     text: (name) => pgbouncer.settings[name] ?? pgbouncerSettings[name]?.default ?? "",
     databaseClients: (database) =>

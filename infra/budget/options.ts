@@ -8,7 +8,7 @@ export interface BudgetOptions {
   readonly check: "refuse" | "warn";
   /** Clients besides the kit's own that use PgBouncer as the application's role: tools, workers. @default 0 */
   readonly otherClients: number;
-  /** Connections past PgBouncer besides the kit's own: exporter, backups, tunnels. @default 0 */
+  /** Connections past PgBouncer besides the kit's own (its exporter is counted): backups, tunnels. @default 0 */
   readonly otherConnections: number;
   /**
    * Copies of the application that run elsewhere, each with a pool of `connectionLimit` (and probes, for the reference

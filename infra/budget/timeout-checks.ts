@@ -129,6 +129,14 @@ function requestChecks(
       otherwise: "work is cut off at every deploy",
       knobs: [up(stop), ...shorter],
     }),
+    // Postgres, the last to stop, lets nothing end (a fast shutdown): there is nothing inside its grace.
+    inside({
+      id: "pooler-stop",
+      about: "PgBouncer's stop lets the longest transaction end",
+      inner: { ...longest, name: "the longer of statement and transaction timeout" },
+      outer: constant("PgBouncer's stop", path.poolerStopSeconds),
+      otherwise: "transactions are cut off when PgBouncer restarts",
+    }),
   ];
 }
 

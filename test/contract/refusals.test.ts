@@ -1,7 +1,15 @@
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import { budgetOf } from "../../infra/budget/budget.ts";
+import { holds } from "../../infra/budget/check.ts";
 import type { SizingInput } from "../../infra/sizing.ts";
-import { badConfigurations, sensibleConfigurations, unsafePairs } from "../support/configurations.ts";
+import {
+  badConfigurations,
+  input,
+  overrides,
+  sensibleConfigurations,
+  unsafePairs,
+} from "../support/configurations.ts";
 import { registeredResources } from "../support/program.ts";
 
 process.chdir(join(import.meta.dirname, "../.."));
@@ -40,6 +48,29 @@ describe("the whole program runs", () => {
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toContain(`\n  poolkit:${path}\n    found    `);
     expect(warnings[0]).toContain(says);
+  });
+});
+
+describe("the whole program deploys what the account counts", () => {
+  it.each([
+    ["prod", input()],
+    [
+      "a long transaction",
+      overrides({ transactionTimeoutSeconds: 60, idleInTransactionTimeoutSeconds: 70, stopGraceSeconds: 90 }),
+    ],
+    ["copies elsewhere", input({ budget: { otherReplicas: 2 } })],
+  ])("%s", async (_what, wanted) => {
+    const { budget } = budgetOf(wanted);
+    const { registered } = await warningsOf(wanted);
+    const inputsOf = (name: string) => registered.find((resource) => resource.name === name)?.inputs;
+    expect(inputsOf("database-app")?.connectionLimit).toBe(budget.roleLimits.application);
+    expect(inputsOf("database-monitor")?.connectionLimit).toBe(budget.roleLimits.monitor);
+    const stop = budget.checks.find(({ id }) => id === "pooler-stop");
+    expect(stop?.right).toEqual([
+      { what: "PgBouncer's stop", value: inputsOf("pooler-server")?.destroyGraceSeconds },
+    ]);
+    expect(stop?.right[0]?.value).toBe(inputsOf("pooler-config")?.restartGraceSeconds);
+    expect(stop && holds(stop)).toBe(true);
   });
 });
 
