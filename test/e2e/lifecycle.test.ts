@@ -2,8 +2,9 @@ import { randomUUID } from "node:crypto";
 import { appendFileSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { defaultMemoryMegabytes } from "../../infra/budget/application-demand.ts";
 import { roles } from "../../infra/names.ts";
-import { presetNames, presets } from "../../infra/presets.ts";
+import { presetNames, presets, restartOnlyLimits } from "../../infra/presets.ts";
 import { engine, resourcesOf } from "./support/engine.ts";
 import { Project } from "./support/project.ts";
 import { leaksIn, secretsOf } from "./support/secrets.ts";
@@ -170,7 +171,15 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
     expect(await answer.text()).toMatch(/^db_client_connection_max\{pool_name="poolkit-app"\} \d+$/m);
   });
 
-  it("runs hardened containers that publish on loopback only", async () => {
+  it("runs hardened containers with the limits that the account counts on, published on loopback only", async () => {
+    const memoryMegabytes = {
+      postgres: restartOnlyLimits.postgresMemoryMegabytes,
+      pgbouncer: restartOnlyLimits.pgbouncerMemoryMegabytes,
+      app: defaultMemoryMegabytes,
+    };
+    const { HostConfig: pgbouncer } = await stackOf(preset).container("pgbouncer").inspect();
+    const files = restartOnlyLimits.pgbouncerOpenFiles;
+    expect(pgbouncer.Ulimits).toContainEqual({ Name: "nofile", Soft: files, Hard: files });
     for (const component of ["postgres", "pgbouncer", "app"] as const) {
       const { Config, HostConfig } = await stackOf(preset).container(component).inspect();
       expect(HostConfig, component).toMatchObject({
@@ -179,7 +188,7 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
         SecurityOpt: ["no-new-privileges"],
         Privileged: false,
       });
-      expect(HostConfig.Memory, component).toBeGreaterThan(0);
+      expect(HostConfig.Memory, component).toBe(memoryMegabytes[component] * 2 ** 20);
       expect(HostConfig.MemorySwap, component).toBe(HostConfig.Memory);
       expect(Config.User, component).toMatch(/^[1-9]\d*:[1-9]\d*$/);
       const bindings = Object.values(HostConfig.PortBindings as Record<string, { HostIp: string }[]>).flat();

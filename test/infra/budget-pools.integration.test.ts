@@ -2,6 +2,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { serverSizes } from "../../bench/budget/draw.ts";
 import { type Lane, openLane, type Ports, password } from "../../bench/budget/lane.ts";
+import { observe } from "../../cli/observe.ts";
 import { budgetOf } from "../../infra/budget/budget.ts";
 import { kitDeployment } from "../../infra/budget/deployment.ts";
 import { roles } from "../../infra/names.ts";
@@ -46,8 +47,8 @@ describe.skipIf(!(await engineAvailable()))("PgBouncer's own rules", () => {
   }
 
   /** Server connections of the application's pool while many more clients than that are in a transaction. */
-  async function serversUnder(pgbouncer: Given): Promise<number> {
-    const ports = await lane.use({ input: inputOf(pgbouncer), deployment });
+  async function serversUnder(pgbouncer: Given, edited?: (ini: string) => string): Promise<number> {
+    const ports = await lane.use({ input: inputOf(pgbouncer), deployment }, edited);
     const callers = await Promise.all(Array.from({ length: 16 }, () => connect(ports, roles.app, "poolkit")));
     const work = Promise.all(callers.map((client) => client.query("SELECT pg_sleep(0.3)")));
     const console = await connect(ports, roles.admin, "pgbouncer");
@@ -95,6 +96,51 @@ describe.skipIf(!(await engineAvailable()))("PgBouncer's own rules", () => {
     expect(await serversUnder(pgbouncer)).toBe(size);
     const { checks } = budgetOf(inputOf(pgbouncer), deployment).budget;
     expect(checks.find(({ id }) => id === "postgres-connections")?.left[0]?.value).toBe(size);
+  });
+
+  /** The kit does not write a 0 there: the file is edited. */
+  const asZero = (key: string) => (ini: string) => {
+    expect(ini).toContain(`${key}='9'`);
+    return ini.replace(`${key}='9'`, `${key}='0'`);
+  };
+
+  it.each([
+    ["max_user_connections", { max_user_connections: 2, ...entries({}, { max_user_connections: 9 }) }],
+    ["max_db_connections", { max_db_connections: 2, ...entries({ max_db_connections: 9 }, {}) }],
+  ])("0 for %s in an entry is the global one, not no limit", async (key, pgbouncer) => {
+    expect(await serversUnder(pgbouncer, asZero(key))).toBe(2);
+  });
+
+  it.each([
+    [
+      "max_user_client_connections",
+      { max_user_client_connections: 2, ...entries({}, { max_user_client_connections: 9 }) },
+    ],
+    [
+      "max_db_client_connections",
+      { max_db_client_connections: 2, ...entries({ max_db_client_connections: 9 }, {}) },
+    ],
+  ])("0 for %s in an entry is the global one, not no limit", async (key, pgbouncer) => {
+    const ports = await lane.use({ input: inputOf(pgbouncer), deployment }, asZero(key));
+    for (let index = 0; index < 2; index++) await connect(ports, roles.app, "poolkit");
+    await expect(connect(ports, roles.app, "poolkit")).rejects.toThrow(key);
+    await Promise.all(clients.splice(0).map((client) => client.end()));
+  });
+
+  it.each([
+    ["the role's own size", { pool_size: 3 }, 3],
+    ["the database's where the role has none", {}, 4],
+  ])("poolkit budget --observe judges %s", async (_what, role, size) => {
+    const ports = await lane.use({ input: inputOf(entries({ pool_size: 4 }, role)), deployment });
+    const url = (port: number, database: string) =>
+      `postgres://${roles.monitor}:${password}@127.0.0.1:${port}/${database}`;
+    const viewpoint = {
+      consoleUrl: url(ports.pgbouncer, "pgbouncer"),
+      monitorUrl: url(ports.postgres, "poolkit"),
+      database: "poolkit",
+      user: roles.app,
+    };
+    expect((await observe(viewpoint, 1, 2)).poolSize).toBe(size);
   });
 
   it("the role's query_wait_timeout counts, not the database's", async () => {
