@@ -61,41 +61,29 @@ export async function loadOf(sample: Sample, ports: Ports): Promise<ReadonlySet<
   const others = Number(input.budget.otherClients ?? 0);
   const limit = Number(input.overrides.connectionLimit);
   try {
+    const [consolePort, clientPort] = [spread(sample, ports), spread(sample, ports)];
     // The console does not refuse anybody, but whoever is on it takes a place.
     await Promise.all([
-      ...Array.from({ length: consoles }, () => open(via(roles.monitor, "pgbouncer"))),
-      ...Array.from({ length: deployment.deployConsoles }, () => open(via(roles.admin, "pgbouncer"))),
-    ]);
-    // With a peer, clients are spread over both PgBouncers.
-    const atPeer = (index: number, count: number) =>
-      ports.peer !== ports.pgbouncer && index >= Math.ceil(sample.firstShare * count);
-    const portOf = (index: number, count: number) => (atPeer(index, count) ? ports.peer : ports.pgbouncer);
-    const probes = probing * deployment.probeClients + others - sample.jobsClients;
-    const places = [
-      ...Array.from({ length: probes }, (_, index) => via(roles.app, databaseName, portOf(index, probes))),
-      ...Array.from({ length: sample.jobsClients }, (_, index) =>
-        via(roles.app, jobsName, portOf(index, sample.jobsClients)),
+      ...Array.from({ length: consoles }, () => open(via(roles.monitor, "pgbouncer", consolePort()))),
+      ...Array.from({ length: deployment.deployConsoles }, () =>
+        open(via(roles.admin, "pgbouncer", consolePort())),
       ),
-    ];
-    const singles = await Promise.all(places.map(async (place) => ({ place, client: await open(place) })));
+    ]);
+    const probes = probing * deployment.probeClients + others - sample.jobsClients;
+    const places = Array.from({ length: probes }, () => via(roles.app, databaseName, clientPort()));
     for (let index = 0; index < applicationPools(path); index++) {
-      const atFirst = Array.from({ length: limit }, (_, one) => one).filter((one) => !atPeer(one, limit));
-      for (const [port, max] of [
-        [ports.pgbouncer, atFirst.length],
-        [ports.peer, limit - atFirst.length],
-      ] as const) {
-        if (max === 0) continue;
-        const pool = new pg.Pool({
-          ...via(roles.app, databaseName, port),
-          max,
-          connectionTimeoutMillis: 15_000,
-        });
+      const each = Map.groupBy(Array.from({ length: limit }, clientPort), (port) => port);
+      for (const [port, { length: max }] of each) {
+        const place = via(roles.app, databaseName, port);
+        const pool = new pg.Pool({ ...place, max, connectionTimeoutMillis: 15_000 });
         pool.on("error", (error) => {
           if (isMeasuring) note(error);
         });
         pools.push(pool);
       }
     }
+    places.push(...Array.from({ length: sample.jobsClients }, () => via(roles.app, jobsName, clientPort())));
+    const singles = await Promise.all(places.map(async (place) => ({ place, client: await open(place) })));
     const workers = () => [
       ...singles.flatMap(({ client }) => (client === undefined ? [] : [client])),
       ...pools.flatMap((pool) => Array.from({ length: pool.options.max }, () => pool)),
@@ -143,6 +131,15 @@ export async function loadOf(sample: Sample, ports: Ports): Promise<ReadonlySet<
     ]);
     await sleep(50);
   }
+}
+
+/** With a peer, clients are spread over both PgBouncers: the next one's port. */
+function spread({ firstShare }: Sample, { pgbouncer, peer }: Ports): () => number {
+  let count = 0;
+  return () => {
+    count += 1;
+    return Math.floor(count * firstShare) > Math.floor((count - 1) * firstShare) ? pgbouncer : peer;
+  };
 }
 
 /** Every worker on its own: one transaction after the other until the deadline. */

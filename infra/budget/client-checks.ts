@@ -5,11 +5,9 @@ import { type Figure, limitOf } from "./figure.ts";
 
 /** Everyone who is a client of PgBouncer, against each of its client limits. */
 export function clientChecks(path: ConnectionPath): Check[] {
-  const { deployment, pgbouncerProcesses: processes } = path;
+  const { deployment } = path;
   const application = applicationClients(path);
   const limit = path.global("max_client_conn");
-  // The kernel spreads connections unevenly over processes that share a port: each needs half as much again.
-  const share = processes === 1 ? limit.value : Math.floor((processes * limit.value) / 1.5);
   return [
     {
       id: "pgbouncer-clients",
@@ -19,12 +17,7 @@ export function clientChecks(path: ConnectionPath): Check[] {
       unit: "clients",
       left: [...application, ...consoleClients(path)],
       relation: "<=",
-      right: [
-        {
-          what: processes === 1 ? "max_client_conn" : `max_client_conn of ${processes} processes`,
-          value: share,
-        },
-      ],
+      right: [ofAllProcesses(path, "max_client_conn", limit.value)],
       otherwise: "no more connections allowed (max_client_conn)",
       knobs: [up(limit), ...fewerClients(path)],
     },
@@ -88,13 +81,21 @@ export function fewerClients(path: ConnectionPath): Knob[] {
   ];
 }
 
-/**
- * The most of so many clients that one of the PgBouncers gets: the kernel and name resolution spread them unevenly, so
- * it may be half as many again as its share.
- */
+/** Clients are spread unevenly over several PgBouncers: one may get half as many again as its share. */
+const unevenness = 1.5;
+
+/** How many clients a limit of each PgBouncer lets in, all together. */
+export function ofAllProcesses(path: ConnectionPath, what: string, limit: number): Term {
+  const processes = path.pgbouncerProcesses;
+  return processes === 1
+    ? { what, value: limit }
+    : { what: `${what} of ${processes} processes`, value: Math.floor((processes * limit) / unevenness) };
+}
+
+/** The most of so many clients that one of the PgBouncers gets. */
 export function busiestShare(path: ConnectionPath, clients: number): number {
   const processes = path.pgbouncerProcesses;
-  return processes === 1 ? clients : Math.min(clients, Math.ceil((1.5 * clients) / processes));
+  return processes === 1 ? clients : Math.min(clients, Math.ceil((unevenness * clients) / processes));
 }
 
 /** Pools of the application at the same moment, wherever it runs. */
@@ -144,7 +145,7 @@ function ownLimit(path: ConnectionPath, id: string, limit: Figure, left: readonl
       unit: "clients",
       left,
       relation: "<=",
-      right: [{ what: limit.path, value: limit.value }],
+      right: [ofAllProcesses(path, limit.path, limit.value)],
       otherwise: "no more connections allowed",
       knobs: [up(limit), ...fewerClients(path)],
     },

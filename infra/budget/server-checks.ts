@@ -4,6 +4,7 @@ import {
   applicationCopies,
   busiestShare,
   fewerClients,
+  ofAllProcesses,
   probingCopies,
 } from "./client-checks.ts";
 import {
@@ -240,12 +241,7 @@ function applicationPoolChecks(path: ConnectionPath, pool: Pool): Check[] {
         unit: "connections",
         left: applicationClients(path),
         relation: "<=",
-        right: [
-          {
-            what: `server connections of ${pool.name}${processes === 1 ? "" : ` x ${processes} processes`}`,
-            value: processes * cappedServers(path, pool),
-          },
-        ],
+        right: [ofAllProcesses(path, `server connections of ${pool.name}`, cappedServers(path, pool))],
         otherwise: "query_wait_timeout",
         knobs: [...fewerClients(path), up(pool.size), up(pool.databaseCap), up(pool.userCap)],
       },

@@ -175,6 +175,18 @@ describe("the account", () => {
     expect(abandoned(pgbouncer(two))).toBe(4);
     expect(of("pool-cores", pgbouncer(two))?.left[0]?.value).toBe(30);
     expect(of("pool-used", pgbouncer(two))?.left[0]?.value).toBe(30);
+    // Limits are each process's own.
+    expect(of("session-servers", pgbouncer({ ...two, pool_mode: "session" }))?.right).toEqual([
+      { what: "server connections of poolkit/poolkit_app of 2 processes", value: 26 },
+    ]);
+    expect(
+      of(
+        "user-clients:poolkit_app",
+        pgbouncer({ ...two, users: { poolkit_app: { max_user_client_connections: 40 } } }),
+      )?.right,
+    ).toEqual([
+      { what: "pgbouncer.users.poolkit_app.max_user_client_connections of 2 processes", value: 53 },
+    ]);
     // 45 clients, spread unevenly: 34 of them at the busier one of two.
     expect(of("queue-wait", pgbouncer(two))?.left[0]?.what).toContain("(34 clients - 15 servers) / 15");
   });
