@@ -143,7 +143,8 @@ export const samples: fc.Arbitrary<Sample> = fc
     const free = total(checkOf({ input: wide, ...rest }, "postgres-connections").right);
     const otherConnections = Math.max(0, free - used("postgres-connections") - drawn.connectionEdge);
     const clients = used("pgbouncer-clients");
-    const limit = drawn.ownClientEdge && Math.max(1, working + drawn.ownClientEdge);
+    const { ownClientEdge: edge } = drawn;
+    const limit = edge === undefined ? undefined : Math.max(1, working + edge);
     const input: SizingInput = {
       ...wide,
       pgbouncer: {
@@ -166,7 +167,9 @@ export function prediction({ input, deployment }: Sample): Prediction {
 }
 
 function others({ input, deployment }: Sample): readonly Check[] {
-  const { budget } = budgetOf(input, deployment);
+  const { budget, problems } = budgetOf(input, deployment);
+  // Such a file could not even be written.
+  if (problems.length > 0) throw new Error(`drawn, but not allowed: ${JSON.stringify(problems)}`);
   return budget.checks.filter(
     (check) => check.severity === "refuse" && !provable.test(check.id) && !holds(check),
   );
