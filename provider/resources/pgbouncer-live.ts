@@ -52,7 +52,8 @@ export async function restoreIni(target: LivePgBouncer, ini: PgBouncerIni, conte
   }
   await reloadContainer(docker, target.containerName);
   const restored = await waitUntilTaken(target, ini, applyTimeoutMs, context);
-  if (onlyRestartIsLeft(restored)) await restartContainer(docker, target.containerName, target.restartGraceSeconds);
+  if (onlyRestartIsLeft(restored))
+    await restartContainer(docker, target.containerName, target.restartGraceSeconds);
 }
 
 /**
