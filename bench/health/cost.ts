@@ -1,59 +1,91 @@
+import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import autocannon from "autocannon";
 import { API_TOKEN } from "../../test/support/app-process.ts";
-import { alternate, median, ratio, row } from "../deploy/measure.ts";
+import { alternate, median, type Pair, ratio, row } from "../deploy/measure.ts";
 import { applicationCpu, askForHealth, type Fixture, HEALTH_CALLS_PER_SECOND } from "./fixture.ts";
 import { openPage } from "./open-page.ts";
 
-const ROUNDS = 8;
 const ROUND_SECONDS = 5;
+const MS = 1000;
 
-/** What asking for health costs those who ask, and the main load. */
-export async function cost(fixture: Fixture): Promise<void> {
+/** What asking for health costs those who ask, and the main load, over so many pairs of rounds. */
+export async function cost(fixture: Fixture, rounds: number): Promise<void> {
+  process.stdout.write(
+    `The load generator, the caller, the application, PgBouncer and Postgres share ${availableParallelism()} cores: what one of\n` +
+      "them takes, the others lack. So requests/s with and without say what all of it costs this machine, the caller\n" +
+      "included, and move with whatever else it does; the application's CPU per request says what health costs the\n" +
+      "application. Nothing is subtracted: /livez, which does nothing, is measured in the same way beside them.\n\n",
+  );
+  await endpoint(fixture);
+  const ask = (route?: string) => () => askForHealth(fixture, ROUND_SECONDS, route);
+  const besides = [
+    { what: `${HEALTH_CALLS_PER_SECOND} calls/s of health`, work: ask(), goal: "goal >= 0.98" },
+    {
+      what: `${HEALTH_CALLS_PER_SECOND} calls/s of /livez`,
+      work: ask("/livez"),
+      goal: "control: no answer costs less",
+    },
+    { what: "the page open", work: () => watch(fixture), goal: "goal >= 0.98" },
+  ];
+  for (const { what, work, goal } of besides) await mainLoadWith(fixture, { what, work, goal, rounds });
+}
+
+/** The endpoint by itself: how long an answer takes, and what it takes. */
+async function endpoint(fixture: Fixture): Promise<void> {
   await askForHealth(fixture, 2); // warm
   const cpu = [applicationCpu(fixture)];
-  await sleep(2 * ROUND_SECONDS * 1000);
+  await sleep(2 * ROUND_SECONDS * MS);
   cpu.push(applicationCpu(fixture));
-  const { milliseconds, refused } = await askForHealth(fixture, 2 * ROUND_SECONDS);
+  const { milliseconds, refused, cpuMs } = await askForHealth(fixture, 2 * ROUND_SECONDS);
   cpu.push(applicationCpu(fixture));
   const [start = 0, quiet = 0, asked = 0] = cpu;
-  const each = (asked - quiet - (quiet - start)) / milliseconds.length;
+  const perCall = (totalMs: number) => `${(totalMs / milliseconds.length).toFixed(2)} ms`;
   const at = (share: number) =>
     `${(milliseconds[Math.floor(share * milliseconds.length)] ?? 0).toFixed(1)} ms`;
   row(`health p50 at ${HEALTH_CALLS_PER_SECOND} calls/s`, at(0.5));
   row("  p99", at(0.99), "goal <= 5 ms");
   row("  answers other than pass or warn", String(refused), "goal 0");
-  row("  the application's CPU per call, looks included", `${each.toFixed(2)} ms`);
+  row("  the application's CPU per call, looks included", perCall(asked - quiet - (quiet - start)));
+  row("  the caller's CPU per call", perCall(cpuMs));
+}
 
-  const ask = (route?: string) => () => askForHealth(fixture, ROUND_SECONDS, route);
-  const besides = [
-    { what: `${HEALTH_CALLS_PER_SECOND} calls/s of health`, work: ask(), goal: "goal >= 0.98" },
-    { what: "the page open", work: () => watch(fixture), goal: "goal >= 0.98" },
-    {
-      what: `${HEALTH_CALLS_PER_SECOND} calls/s of /livez`,
-      work: ask("/livez"),
-      goal: "which does nothing: no answer costs less",
-    },
-  ];
-  for (const { what, work, goal } of besides) {
-    const rounds = await alternate(
-      ROUNDS,
-      async () => (await Promise.all([mainLoad(fixture), work()]))[0],
-      () => mainLoad(fixture),
-    );
-    row(`main load with / without ${what}`, ratio(rounds), goal);
-    row("  without", `${median(rounds.b).toFixed(0)} requests/s`);
-  }
+interface Beside {
+  readonly what: string;
+  readonly work: () => Promise<unknown>;
+  readonly goal: string;
+  readonly rounds: number;
+}
+
+/** The main load with and without something beside it. */
+async function mainLoadWith(fixture: Fixture, { what, work, goal, rounds }: Beside): Promise<void> {
+  const cpu: Pair = { a: [], b: [] };
+  const measured = async (side: keyof Pair, beside: () => Promise<unknown>) => {
+    const before = applicationCpu(fixture);
+    const [requests] = await Promise.all([mainLoad(fixture), beside()]);
+    cpu[side].push((applicationCpu(fixture) - before) / (requests / 1000));
+    return requests / ROUND_SECONDS;
+  };
+  const throughput = await alternate(
+    rounds,
+    () => measured("a", work),
+    () => measured("b", async () => {}),
+  );
+  row(`application's CPU per 1,000 main requests, with ${what}`, `${median(cpu.a).toFixed(0)} ms`);
+  row("  without", `${median(cpu.b).toFixed(0)} ms`);
+  row("  with / without", ratio(cpu));
+  row(`main load's requests/s, with / without ${what}`, ratio(throughput), goal);
+  row("  without", `${median(throughput.b).toFixed(0)} requests/s`);
 }
 
 /** Somebody watches the page for a round. */
 async function watch({ app }: Fixture): Promise<void> {
   const page = await openPage(app);
-  await sleep(ROUND_SECONDS * 1000);
+  await sleep(ROUND_SECONDS * MS);
   if ((await page.close()) === 0) throw new Error("the page's stream sent nothing");
 }
 
-/** Requests a second of the main load. */
+/** Requests of the main load in a round. */
 async function mainLoad({ app }: Fixture): Promise<number> {
   const result = await autocannon({
     url: `${app.url}/api/sessions?limit=5`,
@@ -64,5 +96,5 @@ async function mainLoad({ app }: Fixture): Promise<number> {
   if (result.non2xx > 0 || result.errors > 0) {
     throw new Error(`${result.non2xx + result.errors} requests failed`);
   }
-  return result.requests.total / result.duration;
+  return result.requests.total;
 }

@@ -1,17 +1,16 @@
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import http from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type AppDatabase, startAppDatabase } from "../../test/support/app-database.ts";
 import { AppProcess, HEALTH_TOKEN } from "../../test/support/app-process.ts";
+import { type Asked, Caller } from "./caller.ts";
 
 /** The rate at which asking for health must cost next to nothing. */
 export const HEALTH_CALLS_PER_SECOND = 200;
 
-/** One application on real Postgres and PgBouncer. */
+/** One application on real Postgres and PgBouncer, and one who asks it for health. */
 export interface Fixture {
   readonly database: AppDatabase;
   readonly app: AppProcess;
+  readonly caller: Caller;
 }
 
 /** Starts everything, gives it to `use` and takes it away again. `settings` are PgBouncer's. */
@@ -31,16 +30,14 @@ export async function withFixture(
       monitorUrl: database.urls.monitor,
       consoleUrl: database.urls.console,
     });
-    await use({ database, app }).finally(() => app.stop());
+    const caller = new Caller();
+    await use({ database, app, caller }).finally(async () => {
+      caller.stop();
+      await app.stop();
+    });
   } finally {
     await database.stop();
   }
-}
-
-/** What callers of health saw: milliseconds of every answer, sorted, and how many were neither pass nor warn. */
-export interface Asked {
-  readonly milliseconds: readonly number[];
-  readonly refused: number;
 }
 
 /**
@@ -48,35 +45,17 @@ export interface Asked {
  * calls of a second at its start, and the first of them find results that nobody has asked for since.) Another `route`
  * is for comparison.
  */
-export async function askForHealth(
-  { app }: Fixture,
+export function askForHealth(
+  { app, caller }: Fixture,
   seconds: number,
   route = "/api/admin/database-health",
 ): Promise<Asked> {
-  const agent = new http.Agent({ keepAlive: true });
-  const calls: Promise<{ milliseconds: number; isGood: boolean }>[] = [];
-  const start = performance.now();
-  for (let call = 0; call < seconds * HEALTH_CALLS_PER_SECOND; call++) {
-    const due = start + (call * 1000) / HEALTH_CALLS_PER_SECOND;
-    const early = due - performance.now();
-    if (early > 0) await sleep(early);
-    calls.push(askOnce(`${app.url}${route}`, agent));
-  }
-  const answers = await Promise.all(calls);
-  agent.destroy();
-  return {
-    milliseconds: answers.map(({ milliseconds }) => milliseconds).sort((a, b) => a - b),
-    refused: answers.filter(({ isGood }) => !isGood).length,
-  };
-}
-
-async function askOnce(url: string, agent: http.Agent) {
-  const start = performance.now();
-  const request = http.get(url, { agent, headers: { authorization: `Bearer ${HEALTH_TOKEN}` } });
-  const [response]: http.IncomingMessage[] = await once(request, "response");
-  response?.resume();
-  if (response !== undefined) await once(response, "end");
-  return { milliseconds: performance.now() - start, isGood: response?.statusCode === 200 };
+  return caller.ask({
+    url: `${app.url}${route}`,
+    token: HEALTH_TOKEN,
+    seconds,
+    callsPerSecond: HEALTH_CALLS_PER_SECOND,
+  });
 }
 
 /** CPU time of the application so far, in milliseconds, to a clock tick of 10. */
