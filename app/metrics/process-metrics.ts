@@ -33,7 +33,7 @@ export function measureRequests(server: FastifyInstance, registry: Registry): vo
     buckets: HTTP_BOUNDS,
     registers: [registry],
   });
-  server.addHook("onResponse", async ({ method, routeOptions: { url } }, reply) => {
+  server.addHook("onResponse", ({ method, routeOptions: { url } }, reply, done) => {
     durations.observe(
       {
         http_request_method: METHODS.has(method) ? method : "_OTHER",
@@ -43,5 +43,6 @@ export function measureRequests(server: FastifyInstance, registry: Registry): vo
       },
       reply.elapsedTime / 1000,
     );
+    done();
   });
 }

@@ -3,6 +3,7 @@ import { pageAssets } from "../generated/page-assets.ts";
 import { isToken } from "../lib/auth.ts";
 import type { Health } from "../lib/health.ts";
 import { Refusal, UNAUTHORIZED } from "../lib/http-errors.ts";
+import { QUIET } from "../log/quiet-log.ts";
 import { databasePage, lookMessage } from "../page/database-page.ts";
 import { ASSETS_PATH, PAGE_PATH, SCRIPT_FILE, STYLE_FILE } from "../page/document.ts";
 import { Feed } from "../page/feed.ts";
@@ -39,8 +40,9 @@ const SECURITY_HEADERS = {
 /** The page at /admin/database for people: the health body, live. Its login takes the health token. */
 export function registerAdminPage(server: FastifyInstance, options: AdminPageOptions): void {
   server.register(async (scope) => {
-    scope.addHook("onRequest", async (_request, reply) => {
+    scope.addHook("onRequest", (_request, reply, done) => {
       reply.headers({ ...SECURITY_HEADERS, "cache-control": "no-store" });
+      done();
     });
     const sessions = new Sessions(options.healthToken);
     registerAssets(scope);
@@ -58,7 +60,7 @@ const ASSETS: Readonly<Record<string, { readonly type: string; readonly content:
 function registerAssets(scope: FastifyInstance): void {
   scope.get<{ Params: { file: string } }>(
     `${ASSETS_PATH}/:file`,
-    { logLevel: "warn" },
+    QUIET,
     async ({ params: { file } }, reply) => {
       const asset = Object.hasOwn(ASSETS, file) ? ASSETS[file] : undefined;
       if (asset === undefined) return reply.callNotFound();
@@ -111,11 +113,11 @@ function registerContent(scope: FastifyInstance, options: AdminPageOptions, sess
     history.stop();
     feed.close();
   });
-  scope.get(PAGE_PATH, { logLevel: "warn" }, async (request, reply) => {
+  scope.get(PAGE_PATH, QUIET, async (request, reply) => {
     if (!sessions.isValid(sessionOf(request))) return reply.redirect(LOGIN_PATH, 303);
     return sendPage(reply, databasePage(await health.body(), history.points, now()));
   });
-  scope.get(`${PAGE_PATH}/events`, { logLevel: "warn", exposeHeadRoute: false }, async (request, reply) => {
+  scope.get(`${PAGE_PATH}/events`, { ...QUIET, exposeHeadRoute: false }, async (request, reply) => {
     const session = sessionOf(request);
     const mayWatch = () => sessions.isValid(session);
     if (!mayWatch()) return reply.code(401).send(UNAUTHORIZED);

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { QUIET } from "../log/quiet-log.ts";
 
 /** What readiness is made of. */
 export interface Readiness {
@@ -13,10 +14,10 @@ export interface Readiness {
  * of a stop. Both are open to everybody and therefore tell nothing but yes or no.
  */
 export function registerProbes(server: FastifyInstance, readiness: Readiness): void {
-  server.get("/livez", { logLevel: "warn" }, async (_request, reply) =>
+  server.get("/livez", QUIET, async (_request, reply) =>
     reply.header("cache-control", "no-store").send({ status: "ok" }),
   );
-  server.get("/readyz", { logLevel: "warn" }, async (_request, reply) => {
+  server.get("/readyz", QUIET, async (_request, reply) => {
     const isReady = !readiness.isStopping() && (await readiness.isReachable()) && !readiness.isStopping();
     reply.header("cache-control", "no-store").code(isReady ? 200 : 503);
     return { status: isReady ? "ok" : "unavailable" };

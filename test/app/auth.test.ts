@@ -30,6 +30,15 @@ describe("isBearer", () => {
     expect(isBearer(header, TOKEN)).toBe(false);
   });
 
+  it("takes the token in force, however often it changes", () => {
+    const tokens = Array.from({ length: 20 }, (_, index) => `${TOKEN}-${index}`);
+    for (const token of [...tokens, ...tokens]) {
+      expect(isBearer(`Bearer ${token}`, token)).toBe(true);
+      expect(isBearer(`Bearer ${TOKEN}`, token)).toBe(false);
+    }
+    expect(isBearer(`Bearer ${tokens[0]}`, `${tokens[1]}`)).toBe(false);
+  });
+
   it("accepts nothing where no token is set", () => {
     expect(isBearer("Bearer ", "")).toBe(false);
     expect(isBearer(undefined, "")).toBe(false);

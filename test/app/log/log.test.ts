@@ -6,6 +6,7 @@ import { healthLog } from "../../../app/log/health-log.ts";
 import { LogSampler } from "../../../app/log/log-sampler.ts";
 import { loggerOptions } from "../../../app/log/logger.ts";
 import { logPoolSize } from "../../../app/log/pool-size-log.ts";
+import { QUIET } from "../../../app/log/quiet-log.ts";
 import { RequestLog } from "../../../app/log/request-log.ts";
 import { workLog } from "../../../app/log/work-log.ts";
 
@@ -69,7 +70,13 @@ describe("the application's logger", () => {
       logController: new RequestLog(sampler),
     });
     server.get("/quick", async () => "x");
-    server.get("/probe", { logLevel: "warn" }, async () => "x");
+    server.get("/probe", QUIET, async () => "x");
+    server.get("/probe-fails", QUIET, async (request) => {
+      request.log.info("not told");
+      request.log.warn({ a: 1 }, "told");
+      request.log.child({ b: 2 }).error("by a child");
+      throw new Error("broke");
+    });
     server.get("/fails", async () => {
       throw new Error("postgres://a:canary@h/d broke");
     });
@@ -100,6 +107,25 @@ describe("the application's logger", () => {
     await server.inject("/quick");
     expect(withMessage("request completed")).toHaveLength(1);
     expect(sampler.leftOut).toBe(0);
+  });
+
+  it("makes a logger for such a route only when there is something to tell, and then with the request's id", async () => {
+    const made = vi.spyOn(Object.getPrototypeOf(server.log), "child");
+    await server.inject("/probe");
+    expect(made).not.toHaveBeenCalled();
+    await server.inject("/probe-fails");
+    made.mockRestore();
+    const told = { reqId: "req-2" };
+    expect(lines).toEqual([
+      expect.objectContaining({ ...told, level: 40, a: 1, msg: "told" }),
+      expect.objectContaining({ ...told, level: 50, b: 2, msg: "by a child" }),
+      expect.objectContaining({
+        ...told,
+        level: 50,
+        msg: "broke",
+        req: { method: "GET", path: "/probe-fails" },
+      }),
+    ]);
   });
 
   it("samples each message by itself, whatever its form, but never the last words", () => {
