@@ -1,3 +1,4 @@
+import { checksOf } from "./health-checks.ts";
 import type { PgBouncerPool, SessionReport } from "./health-probes.ts";
 import {
   holdersSeen,
@@ -9,17 +10,6 @@ import {
 import type { PoolState } from "./pool-exchange.ts";
 import type { ProbeResult } from "./probe-connection.ts";
 import type { EffectiveValues } from "./resolve-settings.ts";
-
-/** One entry of `checks`, as in draft-inadarei-api-health-check-06 section 4. */
-interface Check {
-  readonly componentId: string;
-  readonly componentType: "datastore" | "component";
-  readonly observedValue?: number;
-  readonly observedUnit?: string;
-  readonly status: "pass" | "warn" | "fail";
-  readonly time: string;
-  readonly output?: string;
-}
 
 /** What the body says besides the observation. */
 export interface BodyContext {
@@ -158,62 +148,4 @@ function clientsWaiting(pools: readonly PgBouncerPool[]): number {
 function sessionsSection(sessions: ProbeResult<SessionReport>) {
   if (sessions.ok) return sessions.report;
   return { total: null, byStatus: null, reason: `probe failed: ${sessions.failure}` };
-}
-
-function checksOf(seen: Observation, verdict: Verdict, now: string): Record<string, Check[]> {
-  const { path, postgres, pgbouncer, disk, pool } = seen;
-  const checks: Record<string, Check[]> = {
-    "pgbouncer:responseTime": [responseTime("pgbouncer", path)],
-  };
-  if (postgres !== null) {
-    checks["postgres:responseTime"] = [responseTime("postgres", postgres)];
-    checks["postgres:connections"] = [connections("postgres", postgres, (report) => report.usedConnections)];
-  }
-  if (pgbouncer !== null) {
-    const clients = (pools: readonly PgBouncerPool[]) =>
-      pools.reduce((sum, { cl_active, cl_waiting }) => sum + cl_active + cl_waiting, 0);
-    checks["pgbouncer:connections"] = [
-      connections("pgbouncer", pgbouncer, (report) => clients(report.pools)),
-    ];
-  }
-  if (disk !== null) checks["postgres:write"] = [writes(disk)];
-  const isExhausted = verdict.cause === "app_pool_exhausted";
-  checks["pool:connections"] = [
-    {
-      componentId: "pool",
-      componentType: "component",
-      // Enhanced mode: open connections. Standard mode: statements and transactions under way, which is what we know.
-      observedValue: pool.counts?.totalCount ?? pool.running,
-      observedUnit: pool.counts === null ? "statements" : "connections",
-      status: isExhausted ? verdict.status : "pass",
-      time: now,
-      ...(isExhausted && verdict.output !== null ? { output: verdict.output } : {}),
-    },
-  ];
-  return checks;
-}
-
-function responseTime(componentId: string, result: ProbeResult<{ readonly latencyMs: number }>): Check {
-  const base = { componentId, componentType: "datastore", time: result.time } as const;
-  return result.ok
-    ? { ...base, observedValue: result.report.latencyMs, observedUnit: "ms", status: "pass" }
-    : { ...base, status: "fail", output: `probe failed: ${result.failure}` };
-}
-
-function writes(result: ProbeResult<unknown>): Check {
-  const base = { componentId: "postgres", componentType: "datastore", time: result.time } as const;
-  return result.ok
-    ? { ...base, status: "pass" }
-    : { ...base, status: "fail", output: `probe failed: ${result.failure}` };
-}
-
-function connections<Report>(
-  componentId: string,
-  result: ProbeResult<Report>,
-  countOf: (report: Report) => number,
-): Check {
-  const base = { componentId, componentType: "datastore", time: result.time } as const;
-  return result.ok
-    ? { ...base, observedValue: countOf(result.report), observedUnit: "connections", status: "pass" }
-    : { ...base, status: "fail", output: `probe failed: ${result.failure}` };
 }

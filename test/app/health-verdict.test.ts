@@ -3,6 +3,7 @@ import { healthBody, httpStatusOf } from "../../app/lib/health-body.ts";
 import type { PgBouncerPool } from "../../app/lib/health-probes.ts";
 import { type Observation, verdictOf } from "../../app/lib/health-verdict.ts";
 import type { Activity, LockWait, Session } from "../../app/lib/probe-activity.ts";
+import { healthSchema } from "../support/health-schema.ts";
 import {
   activity,
   application,
@@ -338,7 +339,9 @@ describe("healthBody", () => {
     expect(Object.keys(body.checks).sort()).toEqual([
       "pgbouncer:connections",
       "pgbouncer:responseTime",
+      "pgbouncer:utilization",
       "pool:connections",
+      "pool:utilization",
       "postgres:connections",
       "postgres:responseTime",
       "postgres:write",
@@ -353,6 +356,42 @@ describe("healthBody", () => {
         time: TIME,
       },
     ]);
+  });
+
+  it("says how much of a pool is in use, and which pool is not well", () => {
+    const used = { ...application, counts: { totalCount: 8, idleCount: 1, waitingCount: 0 } };
+    const half = healthBody(
+      { ...healthy, pool: used, pgbouncer: withPool({ sv_active: 2 }) },
+      context,
+    ).checks;
+    expect(half["pool:utilization"]).toMatchObject([
+      { observedValue: 70, observedUnit: "percent", status: "pass" },
+    ]);
+    expect(half["pgbouncer:utilization"]).toMatchObject([
+      { componentType: "datastore", observedValue: 40, observedUnit: "percent", status: "pass" },
+    ]);
+    const full = withPool({ sv_active: 5, maxwaitSeconds: 2 });
+    expect(
+      healthBody({ ...healthy, pgbouncer: full }, context).checks["pgbouncer:utilization"],
+    ).toMatchObject([
+      { observedValue: 100, status: "warn", output: expect.stringContaining("Clients have waited") },
+    ]);
+    const standard = { ...application, counts: null, running: 25 };
+    expect(healthBody({ ...healthy, pool: standard }, context).checks["pool:utilization"]).toMatchObject([
+      { observedValue: 100 },
+    ]);
+  });
+
+  it.each<[string, Partial<Observation>]>([
+    ["healthy", {}],
+    ["nothing seen", { path: failed("dns"), postgres: null, pgbouncer: null, disk: null, limits: null }],
+    ["everything failed", { path: failed("timeout"), postgres: failed("login"), pgbouncer: failed("dns") }],
+    ["exhausted", { pool: gaveUp, pgbouncer: busy, leaks: leak(2) }],
+    ["standard mode", { pool: { ...application, mode: "standard", counts: null } }],
+    ["holders", { postgres: doing({ lockWaits: [lockWait()], idleInTransaction: [idle] }) }],
+  ])("is what the documentation describes: %s", (_what, change) => {
+    const body = healthBody({ ...healthy, ...change }, context);
+    expect(healthSchema.safeParse(JSON.parse(JSON.stringify(body))).error?.issues).toBeUndefined();
   });
 
   it("invents no numbers in standard mode", () => {
