@@ -35,7 +35,7 @@ const sources = {
   requests: () => requests.counts(),
 };
 const logSampler = new LogSampler();
-const health = new Health({ ...sources, onBody: (body) => tellHealth(body) });
+const health = new Health({ ...sources, onVerdict: (verdict) => tellHealth(verdict) });
 const server = buildServer({
   config: initial,
   healthToken: () => live.current.healthToken,

@@ -55,10 +55,11 @@ export interface PgBouncerTotals {
   readonly querySeconds: number;
 }
 
-/** Counts of the application's sessions. */
+/** Counts of the application's sessions; null where there are too many to count in the time. */
 export interface SessionReport {
-  readonly total: number;
-  readonly byStatus: Readonly<Record<string, number>>;
+  readonly total: number | null;
+  readonly byStatus: Readonly<Record<string, number>> | null;
+  readonly reason?: string;
 }
 
 type Row = Readonly<Record<string, unknown>>;
@@ -151,33 +152,59 @@ export async function lookAtDisk(client: pg.Client): Promise<ProbeResult<unknown
   return isFull ? { ok: false, failure: "disk_full", time } : { ok: true, report: {}, time };
 }
 
+/** What PgBouncer says of its version and settings changes with a RELOAD; it is half of what a look costs. */
+const SETTINGS_FOR_MS = 5000;
+
+/** What PgBouncer says of itself, and on which connection it did: a restarted PgBouncer is another one. */
+interface ConsoleSettings {
+  readonly client: pg.Client;
+  readonly at: number;
+  readonly version: string;
+  readonly config: ReadonlyMap<string, string>;
+}
+
 /**
  * Asks PgBouncer's console. It speaks the simple protocol only: one command a query, never with values. None of these
  * walks through the clients, so their cost does not grow with them; most of it is the round trip, so they go together.
+ * `now` counts milliseconds.
  */
-export async function lookAtPgBouncer(client: pg.Client): Promise<PgBouncerReport> {
-  const [versions, settings, states, databases, pools, stats] = await Promise.all([
-    rows(client, "SHOW VERSION"),
-    rows(client, "SHOW CONFIG"),
-    rows(client, "SHOW STATE"),
-    rows(client, "SHOW DATABASES"),
-    rows(client, "SHOW POOLS"),
-    rows(client, "SHOW STATS"),
-  ]);
-  const config = new Map(settings.map((row) => [text(row, "key"), text(row, "value")]));
-  const state = new Map(states.map((row) => [text(row, "key"), text(row, "value")]));
-  const entries = new Map(databases.map((row) => [text(row, "name"), row]));
-  const others = (all: readonly Row[]) => all.filter((row) => row.database !== "pgbouncer");
-  const sum = (column: string) => others(stats).reduce((total, row) => total + count(row, column), 0);
+export function pgBouncerLook(now: () => number = () => performance.now()): Look<PgBouncerReport> {
+  let last: ConsoleSettings | null = null;
+  return async (client) => {
+    const isKnown = last !== null && last.client === client && now() - last.at < SETTINGS_FOR_MS;
+    const [settings, states, databases, pools, stats] = await Promise.all([
+      last !== null && isKnown ? last : consoleSettings(client, now()),
+      rows(client, "SHOW STATE"),
+      rows(client, "SHOW DATABASES"),
+      rows(client, "SHOW POOLS"),
+      rows(client, "SHOW STATS"),
+    ]);
+    last = settings;
+    const { version, config } = settings;
+    const state = new Map(states.map((row) => [text(row, "key"), text(row, "value")]));
+    const entries = new Map(databases.map((row) => [text(row, "name"), row]));
+    const others = (all: readonly Row[]) => all.filter((row) => row.database !== "pgbouncer");
+    const sum = (column: string) => others(stats).reduce((total, row) => total + count(row, column), 0);
+    return {
+      version,
+      poolMode: config.get("pool_mode") ?? "",
+      maxClientConn: Number(config.get("max_client_conn")),
+      queryWaitTimeoutSeconds: Number(config.get("query_wait_timeout")),
+      serverLoginRetrySeconds: Number(config.get("server_login_retry")),
+      isPaused: ["paused", "suspended"].some((key) => state.get(key) === "yes"),
+      pools: others(pools).map((row) => pgBouncerPool(row, entries.get(text(row, "database")))),
+      totals: { queries: sum("total_query_count"), querySeconds: sum("total_query_time") / 1e6 },
+    };
+  };
+}
+
+async function consoleSettings(client: pg.Client, at: number): Promise<ConsoleSettings> {
+  const [versions, settings] = await Promise.all([rows(client, "SHOW VERSION"), rows(client, "SHOW CONFIG")]);
   return {
+    client,
+    at,
     version: text(versions[0], "version").replace(/^PgBouncer /, ""),
-    poolMode: config.get("pool_mode") ?? "",
-    maxClientConn: Number(config.get("max_client_conn")),
-    queryWaitTimeoutSeconds: Number(config.get("query_wait_timeout")),
-    serverLoginRetrySeconds: Number(config.get("server_login_retry")),
-    isPaused: ["paused", "suspended"].some((key) => state.get(key) === "yes"),
-    pools: others(pools).map((row) => pgBouncerPool(row, entries.get(text(row, "database")))),
-    totals: { queries: sum("total_query_count"), querySeconds: sum("total_query_time") / 1e6 },
+    config: new Map(settings.map((row) => [text(row, "key"), text(row, "value")])),
   };
 }
 
@@ -196,17 +223,35 @@ function pgBouncerPool(row: Row, database: Row | undefined): PgBouncerPool {
   };
 }
 
+/** A count that takes longer is cut off by Postgres: well before the look's deadline, which would cut the connection. */
+const MAX_COUNT_MS = 800;
+const QUERY_CANCELED = "57014";
+
 /**
- * Counts sessions by status. On a big table that takes a while, so the server itself cuts it after a second (SET LOCAL
- * ends with the transaction, which is what makes it safe behind PgBouncer's transaction pooling).
+ * Counts sessions by status. On a big table that takes a while, so the server itself cuts it off (SET LOCAL ends with the
+ * transaction, which is what makes it safe behind PgBouncer's transaction pooling). The end of the transaction goes out
+ * together with the count: a login that is cut off within a transaction costs PgBouncer its server connection.
  */
 export function lookAtSessions(schema: string): Look<SessionReport> {
   const counts = `SELECT status::text AS status, count(*)::int AS sessions FROM "${schema}".chat_sessions GROUP BY 1 ORDER BY 1`;
   return async (client) => {
-    await client.query("BEGIN READ ONLY; SET LOCAL statement_timeout = 1000");
-    const counted = await rows(client, counts);
-    await client.query("COMMIT");
-    const byStatus = Object.fromEntries(counted.map((row) => [text(row, "status"), count(row, "sessions")]));
+    const begun = client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${MAX_COUNT_MS}`);
+    const counted = rows(client, counts).catch(tooMany);
+    // After an error COMMIT rolls back.
+    await Promise.allSettled([begun, counted, client.query("COMMIT")]);
+    await begun;
+    const statuses = await counted;
+    if (statuses === null) {
+      const reason = `counting takes longer than ${MAX_COUNT_MS / 1000} s`;
+      return { total: null, byStatus: null, reason };
+    }
+    const byStatus = Object.fromEntries(statuses.map((row) => [text(row, "status"), count(row, "sessions")]));
     return { total: Object.values(byStatus).reduce((sum, sessions) => sum + sessions, 0), byStatus };
   };
+}
+
+/** A count that was cut off is an answer; other errors are real. */
+function tooMany(error: unknown): null {
+  if (error instanceof Error && "code" in error && error.code === QUERY_CANCELED) return null;
+  throw error;
 }

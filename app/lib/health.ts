@@ -1,33 +1,36 @@
 import { buildInfo } from "../generated/build-info.ts";
 import type { Config } from "./config.ts";
+import { DiskWatch } from "./disk-watch.ts";
 import { type HealthBody, healthBody, type Layers, layersOf } from "./health-body.ts";
 import type { RoleLimits } from "./health-limits.ts";
 import {
-  lookAtDisk,
   lookAtPath,
-  lookAtPgBouncer,
   lookAtPostgres,
   lookAtSessions,
   type PathReport,
   type PgBouncerReport,
   type PostgresReport,
+  pgBouncerLook,
   type SessionReport,
 } from "./health-probes.ts";
+import { type Observation, type Verdict, verdictOf } from "./health-verdict.ts";
 import type { PoolState } from "./pool-exchange.ts";
-import { KeptProbe, type ProbeResult, probe } from "./probe-connection.ts";
+import { KeptProbe, type ProbeResult } from "./probe-connection.ts";
 import { SharedProbe } from "./shared-probe.ts";
 
 /** Results are shared for so long: at most two looks a second, however many ask. */
 const FRESH_FOR_MS = 500;
 /** Counting sessions costs more with more data, and writing shows in pg_stat_database.temp_files: both less often. */
 const COSTLY_FRESH_FOR_MS = 2000;
+/** So many times as long as the sessions took to count nobody counts them again: a big table is not counted all the time. */
+const PAUSE_PER_COUNT = 20;
 /** How often the ways that the application may need next are logged in to: what is refused is named within 5 s. */
 const LOGIN_EVERY_MS = 2000;
-/** The console gives figures only; that it lets somebody in matters to nobody else. */
-const CONSOLE_LOGIN_EVERY_MS = 60_000;
+/** The console and the counts give figures only; that somebody is let in for them matters to nobody else. */
+const FIGURES_LOGIN_EVERY_MS = 60_000;
 
-/** Calls so close to each other get the same body: at 200 calls a second, shaping and writing it would be half the cost. */
-const SAME_BODY_FOR_MS = 50;
+/** Calls so close to each other get the same body: shaping and writing it costs more than all else of a call. */
+const SAME_BODY_FOR_MS = 250;
 
 /** What health needs from the rest of the application, always as it is now. */
 export interface HealthSources {
@@ -36,8 +39,8 @@ export interface HealthSources {
   pool(): PoolState;
   /** HTTP requests of this process. */
   requests(): RequestCounts;
-  /** Hears every body before it is given out. @default nobody does */
-  onBody?(body: HealthBody): void;
+  /** Hears the verdict of every look and every body. @default nobody does */
+  onVerdict?(verdict: ToldVerdict): void;
 }
 
 /** Requests begun and not finished, and all that were ever begun. */
@@ -45,6 +48,9 @@ export interface RequestCounts {
   readonly underWay: number;
   readonly total: number;
 }
+
+/** What is told of a verdict. */
+export type ToldVerdict = Pick<Verdict, "status" | "cause" | "output">;
 
 /** Answers "is the database usable, and if not, why" on connections of its own. */
 export class Health {
@@ -70,11 +76,14 @@ export class Health {
       FRESH_FOR_MS,
       componentLooks(() => sources.config()),
     );
-    this.#sessions = new SharedProbe(COSTLY_FRESH_FOR_MS, () => {
-      const { connectionString, schema } = sources.config().database;
-      // By a login each: a second try beside a slow count, as kept connections have it, would double the work.
-      return probe(connectionString, lookAtSessions(schema));
-    });
+    const sessions = new KeptProbe<SessionReport>(
+      FIGURES_LOGIN_EVERY_MS,
+      (client) => lookAtSessions(sources.config().database.schema)(client),
+      { hasSecondTry: false },
+    );
+    this.#sessions = new SharedProbe(pauseAfterCount, () =>
+      sessions.look(sources.config().database.connectionString),
+    );
   }
 
   /** True when a query goes through PgBouncer to Postgres and back. Answers within 2 s. */
@@ -82,65 +91,79 @@ export class Health {
     return (await this.#path.get()).ok;
   }
 
-  /** The figures of every layer, without what costs Postgres more than a glance. Answers within 2 s. */
+  /**
+   * The figures of every layer, without what costs Postgres more than a glance. Answers within 2 s. Tells the verdict, too:
+   * what asks for figures all the time lets the log know of a cause that nobody asks for.
+   */
   async layers(): Promise<Layers> {
     const [path, components] = await Promise.all([this.#path.get(), this.#components.get()]);
-    return layersOf({ path, ...components, pool: this.#sources.pool(), limits: this.#limits });
+    const seen = this.#observation(path, components);
+    this.#sources.onVerdict?.(verdictOf(seen));
+    return layersOf(seen);
   }
 
   /** The whole body, the same object for calls close to each other. Answers within 2 s, whatever is broken. */
   async body(): Promise<HealthBody> {
+    const known = this.#freshBody();
+    if (known !== null) return known;
     const [path, components, sessions] = await Promise.all([
       this.#path.get(),
       this.#components.get(),
       this.#sessions.get(),
     ]);
-    const now = performance.now();
-    if (this.#last === null || now - this.#last.at >= SAME_BODY_FOR_MS) {
-      this.#last = { body: this.#bodyOf(path, components, sessions), at: now };
-    }
-    return this.#last.body;
-  }
-
-  #bodyOf(
-    path: ProbeResult<PathReport>,
-    components: Components,
-    sessions: ProbeResult<SessionReport>,
-  ): HealthBody {
-    const config = this.#sources.config();
-    const pool = this.#sources.pool();
-    const configurationError = this.#sources.configurationError();
-    const body = healthBody(
-      {
-        path,
-        ...components,
-        pool,
-        leaks: pool.measurements?.overdue ?? null,
-        settings: config.database,
-        limits: this.#limits,
-        applicationUser: decodeURIComponent(new URL(config.database.connectionString).username),
-        expectedMigrations: buildInfo.migrations,
-        configurationError,
-      },
-      {
-        release: buildInfo,
-        versions: { node: process.versions.node, prisma: buildInfo.prismaVersion, pg: buildInfo.pgVersion },
-        sessions,
-        requests: this.#sources.requests(),
-        configuration: {
-          revision: config.revision,
-          preset: config.preset,
-          stack: config.stack,
-          lastError: configurationError,
-          warnings: config.warnings,
-          values: config.effective,
-        },
-        now: new Date().toISOString(),
-      },
-    );
-    this.#sources.onBody?.(body);
+    // Those who waited for the same looks get the same body.
+    const made = this.#freshBody();
+    if (made !== null) return made;
+    const body = this.#bodyOf(this.#observation(path, components), sessions);
+    this.#last = { body, at: performance.now() };
+    this.#sources.onVerdict?.({ status: body.status, cause: body.cause, output: body.output ?? null });
     return body;
   }
+
+  #freshBody(): HealthBody | null {
+    const last = this.#last;
+    return last !== null && performance.now() - last.at < SAME_BODY_FOR_MS ? last.body : null;
+  }
+
+  #observation(path: ProbeResult<PathReport>, components: Components): Observation {
+    const { database } = this.#sources.config();
+    const pool = this.#sources.pool();
+    return {
+      path,
+      ...components,
+      pool,
+      leaks: pool.measurements?.overdue ?? null,
+      settings: database,
+      limits: this.#limits,
+      applicationUser: decodeURIComponent(new URL(database.connectionString).username),
+      expectedMigrations: buildInfo.migrations,
+      configurationError: this.#sources.configurationError(),
+    };
+  }
+
+  #bodyOf(seen: Observation, sessions: ProbeResult<SessionReport>): HealthBody {
+    const config = this.#sources.config();
+    return healthBody(seen, {
+      release: buildInfo,
+      versions: { node: process.versions.node, prisma: buildInfo.prismaVersion, pg: buildInfo.pgVersion },
+      sessions,
+      requests: this.#sources.requests(),
+      configuration: {
+        revision: config.revision,
+        preset: config.preset,
+        stack: config.stack,
+        lastError: seen.configurationError,
+        warnings: config.warnings,
+        values: config.effective,
+      },
+      now: new Date().toISOString(),
+    });
+  }
+}
+
+/** For how long counts stand. Only what came through says how long counting takes. */
+function pauseAfterCount(counted: ProbeResult<SessionReport>, tookMs: number): number {
+  return counted.ok ? Math.max(COSTLY_FRESH_FOR_MS, PAUSE_PER_COUNT * tookMs) : COSTLY_FRESH_FOR_MS;
 }
 
 interface Components {
@@ -152,17 +175,13 @@ interface Components {
 
 /** The looks past PgBouncer and at its console. The disk is looked at on Postgres' connection, now and then. */
 function componentLooks(config: () => Config): () => Promise<Components> {
-  let disk: ProbeResult<unknown> | null = null;
-  let nextDiskAt = 0;
+  const disk = new DiskWatch();
   const postgres = new KeptProbe<PostgresReport>(LOGIN_EVERY_MS, async (client) => {
     const report = await lookAtPostgres(client);
-    if (performance.now() >= nextDiskAt) {
-      disk = await lookAtDisk(client);
-      nextDiskAt = performance.now() + COSTLY_FRESH_FOR_MS;
-    }
+    await disk.look(client);
     return report;
   });
-  const pgbouncer = new KeptProbe<PgBouncerReport>(CONSOLE_LOGIN_EVERY_MS, lookAtPgBouncer);
+  const pgbouncer = new KeptProbe<PgBouncerReport>(FIGURES_LOGIN_EVERY_MS, pgBouncerLook());
   return async () => {
     const { monitorUrl, consoleUrl } = config();
     const [server, pooler] = await Promise.all([
@@ -170,6 +189,6 @@ function componentLooks(config: () => Config): () => Promise<Components> {
       consoleUrl === undefined ? null : pgbouncer.look(consoleUrl),
     ]);
     // Where nobody gets in, nobody knows whether it can write.
-    return { postgres: server, disk: server?.ok === true ? disk : server, pgbouncer: pooler };
+    return { postgres: server, disk: server?.ok === true ? disk.seen : server, pgbouncer: pooler };
   };
 }

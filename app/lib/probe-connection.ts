@@ -21,8 +21,11 @@ export const PROBE_DEADLINE_MS = 1200;
  * login is sent after it. Well below the deadline, well above what a look takes where nothing is wrong.
  */
 const SECOND_TRY_MS = 400;
-/** A connection that nobody has used for so long is closed: who does not ask for health keeps no connection open. */
-const UNUSED_MS = 5000;
+/**
+ * A connection that nobody has used for so long is closed: who does not ask for health keeps no connection open. Longer
+ * than the 5 s after which the page's history looks again: it would find every connection just closed.
+ */
+const UNUSED_MS = 8000;
 
 class DeadlineError extends Error {}
 
@@ -89,12 +92,18 @@ class Login {
 export class KeptProbe<Report> {
   readonly #loginEveryMs: number;
   readonly #look: Look<Report>;
+  readonly #hasSecondTry: boolean;
   #kept: Login | null = null;
   #unused: NodeJS.Timeout | undefined;
 
-  constructor(loginEveryMs: number, look: Look<Report>) {
+  /**
+   * `hasSecondTry: false` is for a look whose work may be large: a second try beside it would double that. Then a late
+   * look or an error is the result, and the next look logs in. @default true
+   */
+  constructor(loginEveryMs: number, look: Look<Report>, { hasSecondTry = true } = {}) {
     this.#loginEveryMs = loginEveryMs;
     this.#look = look;
+    this.#hasSecondTry = hasSecondTry;
   }
 
   /** One look, over in 1.2 s. Never rejects. Not to be called while another look is under way. */
@@ -112,7 +121,8 @@ export class KeptProbe<Report> {
       former?.isUsable &&
       former.connectionString === connectionString &&
       performance.now() - former.since < this.#loginEveryMs;
-    const result = await inTime(isGood ? secondTry(this.#on(former), fresh) : fresh());
+    const first = () => (isGood ? this.#on(former) : fresh());
+    const result = await inTime(isGood && this.#hasSecondTry ? secondTry(first(), fresh) : first());
     if (result.ok) this.#keep(result.report.login);
     for (const login of logins) {
       if (login === this.#kept) continue;

@@ -7,35 +7,43 @@ const MAX_GRACE_MS = 500;
  */
 export class SharedProbe<Result> {
   readonly #look: () => Promise<Result>;
-  readonly #freshForMs: number;
+  readonly #freshForMs: (result: Result, tookMs: number) => number;
   #running: Promise<Result> | null = null;
-  #last: { readonly result: Result; readonly at: number } | null = null;
+  #last: { readonly result: Result; readonly at: number; readonly freshForMs: number } | null = null;
 
   /**
-   * `look` must not reject. A result counts as fresh for `freshForMs` milliseconds, and is still given for as long
-   * again (half a second at most) while the next look is under way: who asks steadily never waits for a look.
+   * `look` must not reject. A result counts as fresh for `freshForMs` milliseconds (or for what that says of a result and
+   * the time that its look took), and is still given for as long again (half a second at most) while the next look is
+   * under way: who asks steadily never waits for a look.
    */
-  constructor(freshForMs: number, look: () => Promise<Result>) {
-    this.#freshForMs = freshForMs;
+  constructor(
+    freshForMs: number | ((result: Result, tookMs: number) => number),
+    look: () => Promise<Result>,
+  ) {
+    this.#freshForMs = typeof freshForMs === "number" ? () => freshForMs : freshForMs;
     this.#look = look;
   }
 
   async get(): Promise<Result> {
-    const ageMs = this.#last === null ? Number.POSITIVE_INFINITY : performance.now() - this.#last.at;
-    if (this.#last !== null && ageMs < this.#freshForMs) return this.#last.result;
+    const last = this.#last;
+    const ageMs = last === null ? Number.POSITIVE_INFINITY : performance.now() - last.at;
+    if (last !== null && ageMs < last.freshForMs) return last.result;
     const next = this.#next();
-    if (this.#last !== null && ageMs < this.#freshForMs + Math.min(this.#freshForMs, MAX_GRACE_MS)) {
+    if (last !== null && ageMs < last.freshForMs + Math.min(last.freshForMs, MAX_GRACE_MS)) {
       // Nobody awaits this look: without a handler its rejection would end the process.
       next.catch(() => {});
-      return this.#last.result;
+      return last.result;
     }
     return await next;
   }
 
   #next(): Promise<Result> {
-    this.#running ??= this.#look()
+    if (this.#running !== null) return this.#running;
+    const began = performance.now();
+    this.#running = this.#look()
       .then((result) => {
-        this.#last = { result, at: performance.now() };
+        const at = performance.now();
+        this.#last = { result, at, freshForMs: this.#freshForMs(result, at - began) };
         return result;
       })
       .finally(() => {

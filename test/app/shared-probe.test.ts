@@ -53,6 +53,27 @@ describe("SharedProbe", () => {
     expect(pending).toHaveLength(2);
   });
 
+  it("keeps a result for as long as its look allows", async () => {
+    const took: number[] = [];
+    let looks = 0;
+    const probe = new SharedProbe(
+      (result: number, tookMs) => {
+        took.push(tookMs);
+        return result === 1 ? 60_000 : 0;
+      },
+      async () => {
+        await sleep(30);
+        looks += 1;
+        return looks === 1 ? 0 : 1;
+      },
+    );
+    expect(await probe.get()).toBe(0);
+    expect(await probe.get()).toBe(1);
+    expect(await probe.get()).toBe(1);
+    expect(looks).toBe(2);
+    for (const tookMs of took) expect(tookMs).toBeGreaterThan(25);
+  });
+
   it("recovers from a look that fails", async () => {
     let calls = 0;
     const probe = new SharedProbe(60_000, async () => {

@@ -158,11 +158,11 @@ describe("log of changes", () => {
 
   it("tells a verdict of health only when it is another one", () => {
     const tell = healthLog(log);
-    tell({ status: "pass", cause: null });
-    tell({ status: "pass", cause: null });
+    tell({ status: "pass", cause: null, output: null });
+    tell({ status: "pass", cause: null, output: null });
     tell({ status: "fail", cause: "dns", output: "why" });
     tell({ status: "fail", cause: "dns", output: "why, with other figures" });
-    tell({ status: "pass", cause: null });
+    tell({ status: "pass", cause: null, output: null });
     expect(logged.map(([fields]) => fields)).toEqual([
       { status: "pass", cause: null, output: undefined },
       { status: "fail", cause: "dns", output: "why" },
