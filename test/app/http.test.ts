@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { buildServer } from "../../app/http.ts";
 import { loadConfig } from "../../app/lib/config.ts";
 import { Health } from "../../app/lib/health.ts";
@@ -41,11 +41,16 @@ if (!loaded.ok) throw new Error(loaded.problems.join());
 const { config } = loaded;
 let stopping = false;
 let metricsToken: string | undefined = TOKENS.metrics;
+/** Grows with every body that is shaped. */
+let asked = 0;
 const sources = {
   config: () => config,
   configurationError: () => null,
   pool: () => databasePool.state(),
-  requests: () => ({ underWay: 0, total: 0 }),
+  requests: () => {
+    asked += 1;
+    return { underWay: 0, total: asked };
+  },
 };
 const health = new Health(sources);
 const server = buildServer({
@@ -107,11 +112,16 @@ describe("guard", () => {
     metricsToken = TOKENS.metrics;
   });
 
-  it("never takes the token from the query", async () => {
-    const answer = await server.inject(
-      `/api/dashboard?token=${TOKENS.api}&authorization=Bearer%20${TOKENS.api}`,
+  it.each(GUARDED)("%s never takes a token from the query", async (url) => {
+    const answers = await Promise.all(
+      ["token", "access_token", "authorization", "api_key"].flatMap((name) =>
+        Object.values(TOKENS).flatMap((token) => [
+          server.inject(`${url}?${name}=${token}`),
+          server.inject(`${url}?${name}=${encodeURIComponent(`Bearer ${token}`)}`),
+        ]),
+      ),
     );
-    expect(answer.statusCode).toBe(401);
+    expect(new Set(answers.map(({ statusCode }) => statusCode))).toEqual(new Set([401]));
   });
 });
 
@@ -182,6 +192,22 @@ describe("probes without a database", () => {
       cause: "pgbouncer_unreachable",
       connection: { status: "failed" },
     });
+  });
+
+  it("gives calls close to each other the same answer, shaped once", async () => {
+    let now = performance.now() + 1000;
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
+    try {
+      const ask = async () =>
+        (await server.inject({ url: "/api/admin/database-health", headers: watching })).body;
+      const first = await ask();
+      now += 240;
+      expect(await ask()).toBe(first);
+      now += 20;
+      expect(await ask()).not.toBe(first);
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   it("asks callers to leave during a stop", async () => {
