@@ -47,6 +47,23 @@ export function holdersOf(
 }
 
 /**
+ * Those of the holders that take connections from the application: its own sessions, and sessions of others that keep its
+ * own waiting. Who else idles or waits in the database has no connection of an exhausted pool.
+ */
+export function holdersAgainst(holders: Holders, applicationUser: string): Holders {
+  const isOwn = ({ user }: Session) => user === applicationUser;
+  const lockWaits = holders.lockWaits.filter(isOwn);
+  const blockers = new Set(lockWaits.flatMap(({ blockedBy }) => blockedBy.map(({ pid }) => pid)));
+  return {
+    ...holders,
+    lockWaits,
+    idleInTransaction: holders.idleInTransaction.filter(
+      (session) => isOwn(session) || blockers.has(session.pid),
+    ),
+  };
+}
+
+/**
  * The holder that explains why `busy` connections were not enough: the first kind, by weight, that has at least half of
  * them. Null where nobody stands out: then there is simply more work than connections.
  */

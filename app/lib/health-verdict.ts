@@ -1,6 +1,13 @@
 import type { DatabaseSettings } from "./config.ts";
 import { CAUSES, type CauseName, settingsText } from "./health-causes.ts";
-import { type Holders, holdersOf, type LeakReport, rootHolder, sentence } from "./health-holders.ts";
+import {
+  type Holders,
+  holdersAgainst,
+  holdersOf,
+  type LeakReport,
+  rootHolder,
+  sentence,
+} from "./health-holders.ts";
 import { type RoleLimits, type Thresholds, thresholdsOf } from "./health-limits.ts";
 import type { PathReport, PgBouncerReport, PostgresReport } from "./health-probes.ts";
 import type { PoolState } from "./pool-exchange.ts";
@@ -214,9 +221,10 @@ function exhausted(
   status: "warn" | "fail",
   symptom: { readonly cause: CauseName; readonly output: string },
 ): Finding {
-  const root = rootHolder(seen.holders, busyConnections(seen));
+  const holders = holdersAgainst(seen.holders, seen.applicationUser);
+  const root = rootHolder(holders, busyConnections(seen));
   if (root === null) return { status, ...symptom };
-  return { status, cause: root, output: `${sentence[root](seen.holders)} ${symptom.output}` };
+  return { status, cause: root, output: `${sentence[root](holders)} ${symptom.output}` };
 }
 
 function applicationPools({ pgbouncer, applicationUser }: Observation) {

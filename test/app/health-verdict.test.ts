@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { healthBody, httpStatusOf } from "../../app/lib/health-body.ts";
+import { holdersAgainst } from "../../app/lib/health-holders.ts";
 import type { PgBouncerPool } from "../../app/lib/health-probes.ts";
 import { type Observation, verdictOf } from "../../app/lib/health-verdict.ts";
 import type { Activity, LockWait, Session } from "../../app/lib/probe-activity.ts";
@@ -207,6 +208,26 @@ describe("verdictOf", () => {
       { pool: gaveUp, pgbouncer: withPool({ sv_active: 5, maxwaitSeconds: 2 }) },
     ],
     [
+      "requests gave up, and somebody else's transaction idles: it has none of the application's connections",
+      "fail",
+      "app_pool_exhausted",
+      {
+        pool: gaveUp,
+        pgbouncer: withPool({ sv_active: 2 }),
+        postgres: doing({ idleInTransaction: [{ ...idle, user: "dba", applicationName: "psql" }] }),
+      },
+    ],
+    [
+      "requests gave up, and others wait for each other's locks",
+      "fail",
+      "app_pool_exhausted",
+      {
+        pool: gaveUp,
+        pgbouncer: withPool({ sv_active: 2 }),
+        postgres: doing({ lockWaits: [lockWait({ user: "nightly" })] }),
+      },
+    ],
+    [
       "clients time out because of idle transactions",
       "fail",
       "idle_in_transaction",
@@ -295,6 +316,36 @@ describe("what a verdict says", () => {
       "4 sessions sit idle in a transaction, the longest pid 77 (poolkit-app, poolkit_app) for 5 s. " +
         "Work gave up waiting for one of the 10 connections of the application's pool.",
     );
+  });
+});
+
+describe("the root of an exhausted pool", () => {
+  const others = { ...idle, pid: 90, user: "dba", applicationName: "psql" };
+
+  it("is told of the sessions that have the application's connections", () => {
+    const idling = Array.from({ length: 3 }, (_, pid) => ({ ...idle, pid, seconds: 4 }));
+    const seenNow = {
+      pool: gaveUp,
+      pgbouncer: busy,
+      postgres: doing({ idleInTransaction: [others, ...idling] }),
+    };
+    const { output } = verdictOf({ ...healthy, ...seenNow });
+    expect(output).toMatch(/^3 sessions sit idle in a transaction, the longest pid 0 \(poolkit-app/);
+  });
+
+  it("counts somebody else's transaction that keeps the application's sessions waiting", () => {
+    const blocked = lockWait({ blockedBy: [others] });
+    const against = holdersAgainst(
+      {
+        lockWaits: [blocked],
+        idleInTransaction: [others, { ...others, pid: 91 }],
+        slowQueries: [],
+        leaks: null,
+      },
+      "poolkit_app",
+    );
+    expect(against.idleInTransaction).toEqual([others]);
+    expect(against.lockWaits).toEqual([blocked]);
   });
 });
 
