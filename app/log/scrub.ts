@@ -5,10 +5,23 @@ const JSON_TEXT = '"(?:[^"\\\\]|\\\\.)*"';
 const SECRET_KEY =
   "authorization|proxy-authorization|cookie|set-cookie|connectionString|[\\w-]*(?:password|secret|token)";
 
+/** The same inside of a text: JSON that somebody put into a message, so that every quote and backslash is escaped. */
+const TEXT_IN_TEXT = '\\\\"(?:[^"\\\\]|\\\\\\\\(?:[^"\\\\]|\\\\.))*\\\\"';
+/** Spaces and escaped line breaks, as pretty-printed JSON has them. */
+const SPACE_IN_TEXT = "(?:\\s|\\\\[nrt])*";
+
 /** What a secret looks like in a line, and what stands there instead. */
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
   // The value of a key whose name says it, at any depth.
   [new RegExp(`("(?:${SECRET_KEY})":)(?:${JSON_TEXT}|\\[(?:${JSON_TEXT},?)*\\])`, "gi"), `$1"${CENSOR}"`],
+  [
+    new RegExp(
+      `(\\\\"(?:${SECRET_KEY})\\\\"${SPACE_IN_TEXT}:${SPACE_IN_TEXT})` +
+        `(?:${TEXT_IN_TEXT}|\\[(?:${SPACE_IN_TEXT}${TEXT_IN_TEXT},?)*${SPACE_IN_TEXT}\\])`,
+      "gi",
+    ),
+    `$1\\"${CENSOR}\\"`,
+  ],
   // user:password@ of a URL. To the last @ of the word: a password that was not percent-encoded may hold one.
   [/(:\/\/[^\s:@/"]*):[^\s"]*@/g, `$1:${CENSOR}@`],
   // A header's value that got into a message.

@@ -23,6 +23,16 @@ describe("scrubbed", () => {
     ["secret with a quote in it", { clientSecret: `a"${CANARY}` }],
     ["header in a message", { msg: `refused: Bearer ${CANARY}` }],
     ["parameter of an address", { msg: `GET /x?a=1&access_token=${CANARY}&b=2` }],
+    ["JSON in a message", { msg: `refused ${JSON.stringify({ user: "a", password: CANARY })}` }],
+    [
+      "pretty JSON in a stack",
+      { err: { stack: `Error: ${JSON.stringify({ options: { healthToken: CANARY } }, null, 2)}` } },
+    ],
+    [
+      "JSON in a message, with quotes, backslashes and line breaks in the secret",
+      { msg: JSON.stringify({ clientSecret: `a"${CANARY}\\"\n${CANARY}\\`, b: 1 }) },
+    ],
+    ["a list in JSON in a message", { msg: JSON.stringify({ "set-cookie": [`a="${CANARY}"`, CANARY] }) }],
   ])("takes out: %s", (_what, fields) => {
     const text = scrubbed(line(fields));
     expect(text).not.toContain("canary");
@@ -37,6 +47,13 @@ describe("scrubbed", () => {
     line({ msg: "mail to a@b.example: the token was wrong" }),
   ])("leaves alone: %s", (text) => {
     expect(scrubbed(text)).toBe(text);
+  });
+
+  it("keeps what is around a secret in JSON in a message", () => {
+    const message = (password: string) => JSON.stringify({ user: "a", password, port: 6432, host: "h" });
+    expect(scrubbed(line({ msg: message(`${CANARY}\\`), after: "x" }))).toBe(
+      line({ msg: message("[redacted]"), after: "x" }),
+    );
   });
 
   it("keeps what is around a secret", () => {
