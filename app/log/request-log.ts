@@ -6,7 +6,10 @@ export const SAMPLED_BY_REQUEST: ReadonlySet<string> = new Set(["incoming reques
 
 const WITH_INFO = new Set(["info", "debug", "trace"]);
 
-/** Begin and end of requests, sampled under load. Those that fail are told in any case, by http-errors.ts. */
+/**
+ * Begin and end of requests, sampled under load. A request that fails is told by http-errors.ts with its address, whether
+ * its begin was told or not; failures are a message of their own and have a sample of their own.
+ */
 export class RequestLog extends LogController {
   readonly #sampler: LogSampler;
   readonly #begun = new WeakSet<FastifyRequest>();
