@@ -62,8 +62,8 @@ export type ConfigResult =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly problems: readonly string[] };
 
-/** 256 bits need 43 characters of base64url or 64 of hex; anything shorter than this is guessable or a typing error. */
-const MIN_TOKEN_CHARACTERS = 32;
+/** 256 bits have 43 characters in base64url (64 in hex); fewer cannot hold them, whatever the alphabet of a random text. */
+const MIN_TOKEN_CHARACTERS = 43;
 /** Longer tokens would not fit the header that app/lib/auth.ts accepts. */
 const MAX_TOKEN_CHARACTERS = 512;
 

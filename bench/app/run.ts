@@ -42,8 +42,8 @@ try {
   const paths = ids.map(({ id }) => `/sessions/${id}`);
   const environment = {
     DATABASE_URL: database.urls.database,
-    HEALTH_TOKEN: "bench-health-token-0123456789abcdef",
-    API_TOKEN: "bench-api-token-0123456789abcdef012",
+    HEALTH_TOKEN: "bench-health-token-0123456789abcdef0123456789",
+    API_TOKEN: "bench-api-token-0123456789abcdef0123456789abc",
     DATABASE_CONNECTION_LIMIT: CONNECTIONS,
     DATABASE_POOL_TIMEOUT: "10",
     USE_ENHANCED_POOLING: "true",

@@ -6,7 +6,7 @@ import { freePort } from "../../test/support/free-port.ts";
 import { eventually } from "../../test/support/load.ts";
 
 const APP = path.resolve(import.meta.dirname, "../../app");
-const API_TOKEN = "bench-api-token-0123456789abcdef012";
+const API_TOKEN = "bench-api-token-0123456789abcdef0123456789abc";
 /** A small read, so that the log's share is as large as it gets: an unknown id, answered with 404. */
 const PATH = "/api/imports/00000000-0000-7000-8000-000000000000";
 
@@ -32,7 +32,7 @@ export class LoggingApp {
       env: {
         PATH: process.env.PATH,
         DATABASE_URL: databaseUrl,
-        HEALTH_TOKEN: "bench-health-token-0123456789abcdef",
+        HEALTH_TOKEN: "bench-health-token-0123456789abcdef0123456789",
         API_TOKEN,
         PORT,
         LOG_LEVEL,

@@ -5,10 +5,10 @@ import { revisionOf } from "../../app/lib/config-sources.ts";
 import type { Environment } from "../../app/lib/environment.ts";
 
 const PASSWORD = "canary-password-7f3a";
-const TOKEN = "canary-token-0123456789-0123456789-0123";
+const TOKEN = "canary-token-0123456789-0123456789-0123456789";
 const URL_TEXT = `postgres://poolkit_app:${PASSWORD}@pgbouncer:6432/poolkit`;
-const API_TOKEN = "canary-api-token-0123456789-0123456789";
-const METRICS_TOKEN = "canary-metrics-token-0123456789-012345";
+const API_TOKEN = "canary-api-token-0123456789-0123456789-0123456789";
+const METRICS_TOKEN = "canary-metrics-token-0123456789-0123456789012345";
 const GOOD: Environment = { DATABASE_URL: URL_TEXT, HEALTH_TOKEN: TOKEN, API_TOKEN };
 
 type Files = Record<string, string>;
@@ -212,7 +212,13 @@ describe("bad configurations", () => {
     ],
     ["startup options", { PGOPTIONS: "-c statement_timeout=1" }, /^PGOPTIONS: .* PgBouncer refuses it/],
     ["secret in two ways", { HEALTH_TOKEN_FILE: "/x" }, /^HEALTH_TOKEN: set in two ways/],
-    ["short token", { HEALTH_TOKEN: "short" }, /^HEALTH_TOKEN .* has 5 characters; allowed: 32 to 512/],
+    ["short token", { HEALTH_TOKEN: "short" }, /^HEALTH_TOKEN .* has 5 characters; allowed: 43 to 512/],
+    [
+      "token of 128 bits in hex",
+      { HEALTH_TOKEN: "0123456789abcdef".repeat(2) },
+      /has 32 characters; allowed: 43/,
+    ],
+    ["token one short of 256 bits", { API_TOKEN: "a".repeat(42) }, /^API_TOKEN .* has 42 characters/],
     ["token with a space", { HEALTH_TOKEN: `${TOKEN} x` }, /^HEALTH_TOKEN .* without spaces/],
     ["no token of the API", { API_TOKEN: "" }, /^API_TOKEN: not set; give a random text/],
     ["one token for both", { API_TOKEN: TOKEN }, /^API_TOKEN: is the same as HEALTH_TOKEN/],

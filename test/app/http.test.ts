@@ -8,9 +8,9 @@ import { processRegistry } from "../../app/metrics/process-metrics.ts";
 import { workCounts } from "../../app/processing/work-counts.ts";
 
 const TOKENS = {
-  health: "0123456789abcdef0123456789abcdef",
-  api: "fedcba9876543210fedcba9876543210",
-  metrics: "00112233445566778899aabbccddeeff",
+  health: "0123456789abcdef".repeat(4),
+  api: "fedcba9876543210".repeat(4),
+  metrics: "00112233445566778899aabbccddeeff".repeat(2),
 };
 const ID = "01930000-0000-7000-8000-000000000000";
 const GUARDED = [

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type Config, type ConfigResult, type DatabaseSettings, loadConfig } from "../../app/lib/config.ts";
 import { LiveConfig } from "../../app/lib/live-config.ts";
 
-const TOKEN = "0123456789abcdef0123456789abcdef";
+const TOKEN = "0123456789abcdef".repeat(4);
 const silent = { info: () => {}, warn: () => {} };
 
 function read(environment: Record<string, string>): ConfigResult {
@@ -10,7 +10,7 @@ function read(environment: Record<string, string>): ConfigResult {
     {
       DATABASE_URL: "postgres://a:canary@h/d",
       HEALTH_TOKEN: TOKEN,
-      API_TOKEN: "y".repeat(32),
+      API_TOKEN: "y".repeat(43),
       ...environment,
     },
     () => undefined,

@@ -26,8 +26,8 @@ describe.skipIf(!(await engineAvailable()))("what the layer does about failures"
     const loaded = loadConfig(
       {
         DATABASE_URL: database.urls.database,
-        HEALTH_TOKEN: "x".repeat(32),
-        API_TOKEN: "y".repeat(32),
+        HEALTH_TOKEN: "x".repeat(43),
+        API_TOKEN: "y".repeat(43),
         USE_ENHANCED_POOLING: "true",
         ...environment,
       },

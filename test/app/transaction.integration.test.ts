@@ -23,8 +23,8 @@ describe.skipIf(!(await engineAvailable()))("the singleton in one process", () =
     const loaded = loadConfig(
       {
         DATABASE_URL: database.urls.database,
-        HEALTH_TOKEN: "x".repeat(32),
-        API_TOKEN: "y".repeat(32),
+        HEALTH_TOKEN: "x".repeat(43),
+        API_TOKEN: "y".repeat(43),
         ...environment,
       },
       () => undefined,

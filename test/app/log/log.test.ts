@@ -13,8 +13,8 @@ import { workLog } from "../../../app/log/work-log.ts";
 const loaded = loadConfig(
   {
     DATABASE_URL: "postgres://a:b@127.0.0.1:1/d",
-    HEALTH_TOKEN: "x".repeat(32),
-    API_TOKEN: "y".repeat(32),
+    HEALTH_TOKEN: "x".repeat(43),
+    API_TOKEN: "y".repeat(43),
     LOG_LEVEL: "debug",
   },
   () => undefined,
