@@ -41,7 +41,8 @@ export const CAUSES = {
     status: "fail",
     meaning: "No database host name resolves.",
     evidence: "Both PgBouncer's and Postgres' name fail to resolve.",
-    advice: "Check that the application's container is on the stack's network.",
+    advice:
+      "Check that both containers run (Docker knows no name of a container that is stopped), then that the application's container is on their network.",
     settings: [],
   },
   postgres_unreachable: {

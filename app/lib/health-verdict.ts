@@ -80,7 +80,7 @@ export function pendingMigrations({
 const RULES: readonly Rule[] = [
   ({ path, postgres }) =>
     failure(path) === "dns" && (postgres === null || failure(postgres) === "dns")
-      ? fail("dns", "No database host name resolves.")
+      ? fail("dns", "No database host name resolves: both containers are stopped, or out of reach by name.")
       : null,
 
   ({ path, postgres, pgbouncer }) => {

@@ -319,6 +319,12 @@ describe("what a verdict says", () => {
   });
 });
 
+it("says of names that do not resolve that the containers may be stopped: Docker knows no name of those", () => {
+  const { output, advice } = verdictOf({ ...healthy, path: failed("dns"), postgres: failed("dns") });
+  expect(output).toContain("both containers are stopped");
+  expect(advice).toMatch(/^Check that both containers run/);
+});
+
 describe("the root of an exhausted pool", () => {
   const others = { ...idle, pid: 90, user: "dba", applicationName: "psql" };
 

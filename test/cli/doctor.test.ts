@@ -332,6 +332,24 @@ describe("findings", () => {
       ["warn container_restarting", "warn moon_phase"],
     ],
     [
+      "both containers stopped, whose names the application therefore does not find",
+      {
+        ...well,
+        containers: {
+          ...well.containers,
+          postgres: saw(container(names.postgres, "postgres", { state: "stopped", exitCode: 0 })),
+          pgbouncer: saw(container(names.pgbouncer, "pgbouncer", { state: "stopped", exitCode: 0 })),
+        },
+        health: { reached: true, body: { status: "fail", cause: "dns" } },
+      },
+      ["fail postgres_unreachable", "fail pgbouncer_unreachable"],
+    ],
+    [
+      "names that do not resolve though everything runs",
+      { ...well, health: { reached: true, body: { status: "fail", cause: "dns" } } },
+      ["fail dns"],
+    ],
+    [
       "an own application's status",
       { ...well, health: { reached: true, body: { status: "fail", cause: "answered 503 without a body" } } },
       ["fail app_unreachable"],

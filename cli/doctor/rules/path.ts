@@ -1,6 +1,7 @@
 import type { Looked } from "../bounded.ts";
 import type { Failure } from "../failure.ts";
 import type { Observation } from "../look.ts";
+import type { Component } from "../look-engine.ts";
 import type { PathSeen } from "../look-path.ts";
 import type { Symptom } from "../symptom.ts";
 import { count, oneLine } from "../text.ts";
@@ -141,6 +142,12 @@ function migrations({ path, deployed }: Observation): Symptom[] {
   return [fail("migration_pending", evidence)];
 }
 
+function isStopped({ containers }: Observation, component: Component): boolean {
+  const looked = containers[component];
+  const hasName = looked.ok && (looked.seen?.state === "running" || looked.seen?.state === "paused");
+  return looked.ok && !hasName;
+}
+
 /** What the application itself says, or that it says nothing. */
 export function healthSymptoms(seen: Observation): Symptom[] {
   const { health, path } = seen;
@@ -152,6 +159,10 @@ export function healthSymptoms(seen: Observation): Symptom[] {
   const words = [cause, output].filter((text) => text != null).join(": ");
   const evidence = `the application's health says ${status}${words === "" ? "" : `, ${oneLine(words, 300)}`}`;
   const own = isName ? cause : "app_unreachable";
+  // A stopped container has no name: the application cannot tell that from a network without it, the engine can.
+  if (own === "dns" && (["postgres", "pgbouncer"] as const).some((component) => isStopped(seen, component))) {
+    return [];
+  }
   const isExplained = path !== null && !path.ok && vague.has(own);
   return [
     {
