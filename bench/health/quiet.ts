@@ -3,7 +3,10 @@ import { startLoad } from "../../test/support/load.ts";
 import { row } from "../deploy/measure.ts";
 import { applicationCpu, type Fixture } from "./fixture.ts";
 
-/** Asks for health all the time while the application works well: every answer but "pass" is a false alarm. */
+/**
+ * Asks for health all the time while the application works well: every answer but "pass" is a false alarm. Exit code 1
+ * after one, or after a request that failed: then the application did not work well, and the figures say nothing.
+ */
 export async function quiet(fixture: Fixture, minutes: number): Promise<void> {
   const { app } = fixture;
   const load = startLoad(20, () => app.get("/api/sessions?limit=5"));
@@ -25,4 +28,10 @@ export async function quiet(fixture: Fixture, minutes: number): Promise<void> {
     ((applicationCpu(fixture) - before) / (minutes * 60_000)).toFixed(2),
   );
   for (const alarm of alarms) row("  alarm", alarm);
+  for (const [what, times] of countsOf(failures)) row("  failed request", `${what} (${times} times)`);
+  if (alarms.length + failures.length > 0) process.exitCode = 1;
+}
+
+function countsOf(failures: readonly string[]): [string, number][] {
+  return [...Map.groupBy(failures, (failure) => failure)].map(([what, all]) => [what, all.length]);
 }
