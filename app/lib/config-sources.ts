@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { Environment } from "./environment.ts";
-import { nearestName } from "./nearest-name.ts";
+import { misspeltName, nearestName } from "./nearest-name.ts";
 import {
   CONFIG_DIRECTORY_KEY,
   ENVIRONMENT_KEYS,
@@ -65,7 +65,8 @@ function errorCode(error: unknown): string {
 
 /**
  * Identifies the files that are in force: lowercase hex SHA-256 over, for each file in the order settings.json,
- * database-url, monitor-url, console-url, health-token, api-token, its bytes (none where it is absent) and one NUL byte.
+ * database-url, monitor-url, console-url, health-token, api-token, metrics-token, its bytes (none where it is absent) and
+ * one NUL byte.
  * The deployer computes the same over what it wrote, so equal means "this is what runs".
  */
 export function revisionOf(contents: readonly (Buffer | undefined)[]): string {
@@ -186,7 +187,7 @@ function misspeltVariables(environment: Environment): string[] {
   return Object.keys(environment)
     .filter((key) => key.length >= 8 && !ENVIRONMENT_KEYS.includes(key))
     .flatMap((key) => {
-      const near = nearestName(key, ENVIRONMENT_KEYS, 2);
+      const near = misspeltName(key, ENVIRONMENT_KEYS);
       return near === undefined ? [] : [`${key}: unknown variable; did you mean ${near}?`];
     });
 }

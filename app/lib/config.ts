@@ -68,7 +68,7 @@ const MIN_TOKEN_CHARACTERS = 43;
 const MAX_TOKEN_CHARACTERS = 512;
 
 /**
- * Reads the configuration: environment over settings file over URL parameters over defaults. Returns every problem at
+ * Reads the configuration: environment over URL parameters over settings file over defaults. Returns every problem at
  * once instead of throwing at the first; no problem text holds a secret.
  */
 export function loadConfig(

@@ -14,6 +14,22 @@ export function editDistance(a: string, b: string): number {
   return previous[b.length] ?? 0;
 }
 
+/**
+ * The known name that `name` in all likelihood misspells; undefined where it is more likely a name of its own. In a
+ * short name few edits already make another one (NPM_TOKEN is no API_TOKEN), and a first word of up to three letters
+ * says whose it is: a letter may be missing or too many there, but none may be another (APP_TOKEN).
+ */
+export function misspeltName(name: string, known: readonly string[]): string | undefined {
+  const maxEdits = name.length <= 10 ? 1 : name.length <= 16 ? 2 : 3;
+  const [whose = ""] = name.split("_");
+  const isOfSameOwner = (candidate: string) => {
+    const [owner = ""] = candidate.split("_");
+    if (owner.length > 3 || owner === whose) return true;
+    return owner.length !== whose.length && editDistance(owner, whose) === 1;
+  };
+  return nearestName(name, known.filter(isOfSameOwner), maxEdits);
+}
+
 /** The known name nearest to `name` within `maxEdits` edits, ignoring case; undefined when none is that near. */
 export function nearestName(name: string, known: readonly string[], maxEdits = 3): string | undefined {
   const ranked = known

@@ -17,7 +17,10 @@ export interface Findings {
   readonly warnings: string[];
 }
 
-/** Gives every setting the value of its best source: environment, settings file, URL parameter, default. */
+/**
+ * Gives every setting the value of its best source: environment, URL parameter, settings file (it carries the preset),
+ * default.
+ */
 export function resolveSettings(
   sources: Sources,
   url: PooledUrl | undefined,
@@ -54,12 +57,17 @@ function candidates(key: SettingKey, sources: Sources, url: PooledUrl | undefine
   const said: [string | undefined, string][] = [
     // An empty variable means "not set": that is what `KEY=` in an .env file says.
     [sources.environment[key] || undefined, "environment"],
-    [sources.settingsFile.get(key), "settings file"],
   ];
   if (key === "DATABASE_CONNECTION_LIMIT")
     said.push([url?.connectionLimit, "database URL (connection_limit)"]);
   if (key === "DATABASE_POOL_TIMEOUT") said.push([url?.poolTimeout, "database URL (pool_timeout)"]);
+  said.push([sources.settingsFile.get(key), "settings file"]);
   return said.flatMap(([text, source]) => (text === undefined ? [] : [{ text, source }]));
+}
+
+/** A wrong value as it may be printed. A URL pasted in the wrong place brings its password along. */
+function shown(text: string): string {
+  return /:\/\/|@/.test(text) ? "something like a URL (not shown)" : JSON.stringify(text.slice(0, 64));
 }
 
 function resolve(key: SettingKey, said: readonly Sourced[], findings: Findings): EffectiveValue {
@@ -67,9 +75,7 @@ function resolve(key: SettingKey, said: readonly Sourced[], findings: Findings):
   const valid = said.flatMap(({ text, source }) => {
     const parsed = schema.safeParse(text);
     if (parsed.success) return [{ value: parsed.data, unit, source }];
-    findings.problems.push(
-      `${key} (${source}): found ${JSON.stringify(text.slice(0, 64))}; allowed: ${allowed}`,
-    );
+    findings.problems.push(`${key} (${source}): found ${shown(text)}; allowed: ${allowed}`);
     return [];
   });
   const [chosen, ...overruled] = valid;

@@ -87,7 +87,7 @@ export const PROCESS_SETTINGS = {
   },
 } as const satisfies Record<string, Setting>;
 
-/** Settings that may change live: from the environment, the settings file, the URL (two of them) or the default. */
+/** Settings that may change live: from the environment, the URL (two of them), the settings file or the default. */
 export const LIVE_SETTINGS = {
   POOLKIT_PRESET: name("none"),
   POOLKIT_STACK: name("local"),

@@ -110,9 +110,15 @@ describe("good configurations", () => {
       { connectionString: `${URL_TEXT}?sslmode=disable`, schema: "other" },
     ],
     [
-      "settings file over URL",
+      "URL over settings file",
       FOLDER,
-      inFolder('{"DATABASE_CONNECTION_LIMIT":"20"}'),
+      inFolder('{"DATABASE_CONNECTION_LIMIT":"20","DATABASE_POOL_TIMEOUT":"40"}'),
+      { connectionLimit: 10, acquireTimeoutSeconds: 30 },
+    ],
+    [
+      "settings file over default",
+      FOLDER,
+      inFolder('{"DATABASE_CONNECTION_LIMIT":"20"}', { "/run/poolkit/database-url": URL_TEXT }),
       { connectionLimit: 20 },
     ],
     [
@@ -162,6 +168,18 @@ describe("good configurations", () => {
     expect(config(environment, files).warnings).toEqual([warning]);
   });
 
+  it.each([
+    "NPM_TOKEN",
+    "APP_TOKEN",
+    "AWS_TOKEN",
+    "CI_TOKEN",
+    "NPM_TOKEN_FILE",
+    "CI_TOKEN_FILE",
+    "CONSUL_URL",
+  ])("takes no notice of another program's variable: %s", (key) => {
+    expect(config({ ...GOOD, [key]: "x" }).warnings).toEqual([]);
+  });
+
   it("does not warn where all sources agree", () => {
     expect(
       config(FOLDER, inFolder('{"DATABASE_CONNECTION_LIMIT":"10","DATABASE_POOL_TIMEOUT":"30"}')).warnings,
@@ -209,6 +227,16 @@ describe("bad configurations", () => {
       "misspelt variable",
       { DATABASE_CONECTION_LIMIT: "5" },
       /^DATABASE_CONECTION_LIMIT: .* did you mean DATABASE_CONNECTION_LIMIT\?$/,
+    ],
+    [
+      "a variable without its end",
+      { USE_ENHANCED_POOL: "true" },
+      /^USE_ENHANCED_POOL: .* did you mean USE_ENHANCED_POOLING\?$/,
+    ],
+    [
+      "a short variable with a letter too many",
+      { API_TOKENS: "x" },
+      /^API_TOKENS: .* did you mean API_TOKEN\?$/,
     ],
     ["startup options", { PGOPTIONS: "-c statement_timeout=1" }, /^PGOPTIONS: .* PgBouncer refuses it/],
     ["secret in two ways", { HEALTH_TOKEN_FILE: "/x" }, /^HEALTH_TOKEN: set in two ways/],
@@ -327,6 +355,16 @@ describe("bad configurations", () => {
     expect(found.join("\n")).not.toContain(TOKEN);
     expect(found.join("\n")).not.toContain(API_TOKEN);
     expect(found.join("\n")).not.toContain(METRICS_TOKEN);
+  });
+});
+
+describe("a URL in the place of a plain setting", () => {
+  it.each([`postgres://u:${PASSWORD}@h/d`, `u:${PASSWORD}@h`])("is not printed: %s", (text) => {
+    const keys = ["DATABASE_CONNECTION_LIMIT", "HOST", "LOG_LEVEL", "POOLKIT_STACK"];
+    const found = problems({ ...GOOD, ...Object.fromEntries(keys.map((key) => [key, text])) });
+    expect(found.map((problem) => problem.split(" ")[0]).sort()).toEqual(keys);
+    expect(found.join("\n")).not.toContain(PASSWORD.slice(0, 6));
+    expect(found[0]).toMatch(/found something like a URL \(not shown\); allowed: /);
   });
 });
 
