@@ -57,9 +57,7 @@ const log = workLog(server.log);
 const tellHealth = healthLog(log);
 const requests = new RequestsUnderWay(server.server);
 const live = new LiveConfig(initial, { pool: databasePool, log });
-const reload = async () => {
-  if (!stopping) await live.reload();
-};
+const reload = async (isAgain = false) => stopping || (await live.reload({ isAgain }));
 process.on("SIGHUP", () => void reload());
 
 installStop(

@@ -28,7 +28,7 @@ export interface LiveConfigOptions {
 export class LiveConfig {
   #current: Config;
   #lastError: string | null = null;
-  #reloading: Promise<void> = Promise.resolve();
+  #reloading: Promise<unknown> = Promise.resolve();
   readonly #pool: ExchangeablePool;
   readonly #log: ReloadLog;
   readonly #load: () => ConfigResult;
@@ -53,31 +53,40 @@ export class LiveConfig {
     return this.#lastError;
   }
 
-  /** Reads everything again. Reloads run one after the other, each with what the files say when its turn comes. */
-  reload(): Promise<void> {
-    this.#reloading = this.#reloading
+  /**
+   * Reads everything again. Reloads run one after the other, each with what the files say when its turn comes. Resolves
+   * with whether the configuration was taken over. With `isAgain` the same refusal as before is not logged once more.
+   */
+  reload({ isAgain = false } = {}): Promise<boolean> {
+    const reloaded = this.#reloading
       .then(() => this.#reloadNow())
       // A pool that does not open must not end all reloads to come.
-      .catch((error: unknown) => this.#refuse(`the change failed: ${classifyFailure(error)}`));
-    return this.#reloading;
+      .catch((error: unknown) => `the change failed: ${classifyFailure(error)}`)
+      .then((problem) => {
+        if (problem !== null && !(isAgain && problem === this.#lastError)) {
+          this.#log.warn({ problem }, "configuration refused, the former one stays in force");
+        }
+        this.#lastError = problem;
+        return problem === null;
+      });
+    this.#reloading = reloaded;
+    return reloaded;
   }
 
-  async #reloadNow(): Promise<void> {
+  /** Takes over what the files say, or says why not. */
+  async #reloadNow(): Promise<string | null> {
     const result = this.#load();
-    if (!result.ok) return this.#refuse(result.problems.join("\n"));
+    if (!result.ok) return result.problems.join("\n");
     const next = result.config;
     // A signal and the watch may both tell of one change.
-    if (isDeepStrictEqual(next, this.#current)) {
-      this.#lastError = null;
-      return;
-    }
+    if (isDeepStrictEqual(next, this.#current)) return null;
     const problem = await this.#problemOf(next);
-    if (problem !== null) return this.#refuse(problem);
-    if (!sameDatabase(this.#current.database, next.database)) await this.#pool.use(next.database);
+    if (problem !== null) return problem;
+    if (!isDeepStrictEqual(this.#current.database, next.database)) await this.#pool.use(next.database);
     this.#current = next;
-    this.#lastError = null;
     for (const warning of next.warnings) this.#log.warn({}, warning);
     this.#log.info({ revision: next.revision, values: next.effective }, "configuration in force");
+    return null;
   }
 
   async #problemOf(next: Config): Promise<string | null> {
@@ -91,13 +100,4 @@ export class LiveConfig {
       ? null
       : "DATABASE_URL: the new URL does not log in; check user, password, host and PgBouncer's userlist";
   }
-
-  #refuse(problem: string): void {
-    this.#lastError = problem;
-    this.#log.warn({ problem }, "configuration refused, the former one stays in force");
-  }
-}
-
-function sameDatabase(a: DatabaseSettings, b: DatabaseSettings): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }

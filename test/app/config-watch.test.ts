@@ -20,33 +20,60 @@ afterEach(() => {
 });
 
 it("tells once of a set of files that is written one after the other, and only when it is quiet", async () => {
-  const calls: number[] = [];
-  let isWriting = true;
+  const calls: boolean[] = [];
+  let isWriting = false;
   end = watchConfig([file("a"), file("b")], async () => {
-    calls.push(Date.now());
-    expect(isWriting).toBe(false);
+    calls.push(isWriting);
+    return true;
   });
   await sleep(200);
+  isWriting = true;
   // Faster than a look: none of them may find the set unchanged since the one before.
   for (let write = 0; write < 8; write++) {
     writeFileSync(file(write % 2 === 0 ? "a" : "b"), `${write}`.repeat(write + 1));
     await sleep(400);
   }
   isWriting = false;
-  await eventually(async () => calls.length === 1, { what: "the call" });
+  await eventually(async () => calls.length === 2, { what: "the call" });
   await sleep(2500);
-  expect(calls).toHaveLength(1);
+  expect(calls).toEqual([false, false]);
 }, 20_000);
+
+it("tells once at its start, after the first look: what changed since the files were read is not lost", async () => {
+  let calls = 0;
+  end = watchConfig([file("a")], async () => {
+    calls += 1;
+    // Changed after the first look, so the watch must see it by itself.
+    if (calls === 1) writeFileSync(file("a"), "22");
+    return true;
+  });
+  await eventually(async () => calls === 2, { what: "the call for the change" });
+}, 20_000);
+
+it("tells again, as a repetition, until what it told was taken", async () => {
+  const calls: boolean[] = [];
+  const refusals = [false, true, true, false];
+  end = watchConfig([file("a")], async (isAgain) => {
+    calls.push(isAgain);
+    return !refusals[calls.length - 1];
+  });
+  await sleep(200);
+  writeFileSync(file("a"), "22");
+  await eventually(async () => calls.length === 4, { what: "the repetitions", timeoutMs: 20_000 });
+  await sleep(6000);
+  expect(calls).toEqual([false, false, true, true]);
+}, 40_000);
 
 it("sees a file that is replaced by renaming, with the same size", async () => {
   let calls = 0;
   end = watchConfig([file("a")], async () => {
     calls += 1;
+    return true;
   });
   await sleep(200);
   writeFileSync(file("new"), "2");
   renameSync(file("new"), file("a"));
-  await eventually(async () => calls === 1, { what: "the call" });
+  await eventually(async () => calls === 2, { what: "the call" });
   rmSync(file("a"));
-  await eventually(async () => calls === 2, { what: "the call for the removal" });
+  await eventually(async () => calls === 3, { what: "the call for the removal" });
 }, 20_000);

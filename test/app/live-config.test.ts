@@ -96,6 +96,24 @@ describe("LiveConfig", () => {
     expect(config.current.database.connectionLimit).toBe(3);
   });
 
+  it("says whether it was taken over, and tells of the same refusal once when it is only tried again", async () => {
+    const told: object[] = [];
+    const bad = () => read({ DATABASE_POOL_TIMEOUT: "0" });
+    const queue = [bad(), bad(), bad(), read({ DATABASE_CONNECTION_LIMIT: "7" })];
+    const config = new LiveConfig(good({}), {
+      pool: { use: async () => {} },
+      log: { info: () => {}, warn: (fields) => told.push(fields) },
+      load: () => queue.shift() ?? read({}),
+    });
+    expect(await config.reload()).toBe(false);
+    expect(await config.reload({ isAgain: true })).toBe(false);
+    expect(told).toHaveLength(1);
+    expect(await config.reload()).toBe(false);
+    expect(told).toHaveLength(2);
+    expect(await config.reload({ isAgain: true })).toBe(true);
+    expect(config.current.database.connectionLimit).toBe(7);
+  });
+
   it("takes over a URL that logs in", async () => {
     const { config, used } = live([{ DATABASE_URL: "postgres://a:rotated@h/d" }]);
     await config.reload();
