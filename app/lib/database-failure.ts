@@ -56,12 +56,14 @@ export const FAILURES = {
   startup_parameter: meaning("connect", "never"),
   /** The server offers no TLS, or not the one that was asked for. */
   tls: meaning("connect", "never"),
-  /** The pool was closed. */
+  /** The pool was closed before. */
   pool_closed: meaning("connect", "never"),
   /** The circuit breaker is open: nothing was tried. */
   circuit_open: meaning("connect", "never"),
   /** The connection broke while the statement was on its way. */
   connection_lost: meaning("unknown", "reads"),
+  /** The pool had to be closed while the statement, a COMMIT perhaps, was on its way. */
+  cut_off: meaning("unknown", "never"),
   /** Two transactions got in each other's way (40001, 40P01); Postgres rolled this one back. */
   write_conflict: meaning("answered", "transaction"),
   /** A limit of the statement, the lock or the transaction was reached: doing it again takes as long again. */
@@ -149,7 +151,8 @@ const BY_PRISMA_CODE: Readonly<Record<string, FailureKind>> = {
 const BY_MESSAGE: readonly (readonly [RegExp, FailureKind])[] = [
   [/timeout exceeded when trying to connect/, "pool_exhausted"],
   [/connection error and is not queryable|was closed and is not queryable/, "stale_connection"],
-  [/Cannot use a pool after calling end|database pool was closed/, "pool_closed"],
+  [/database pool was closed before this work had ended/, "cut_off"],
+  [/Cannot use a pool after calling end|database pool was closed before this work began/, "pool_closed"],
   [/no more connections allowed/, "client_limit"],
   [/query_wait_timeout/, "queue_timeout"],
   [/too many clients|too many connections|remaining connection slots/, "connections_exhausted"],

@@ -26,6 +26,8 @@ export interface OpenPool {
   measurements(): PoolMeasurements | null;
   /** Closes idle connections now and the others as they are returned. New work must have stopped before. */
   close(): Promise<void>;
+  /** Breaks the connections that are in use, so that `close` waits for nobody. Does nothing in standard mode. */
+  breakUsed(): void;
 }
 
 /** Where a pool tells what happens to it. */
@@ -85,6 +87,8 @@ async function openStandard(settings: DatabaseSettings, observer: PoolObserver):
     counts: () => null,
     measurements: () => null,
     close: () => adapter.dispose(),
+    // Out of reach: Prisma ends its transactions after DATABASE_TRANSACTION_TIMEOUT, Postgres its statements.
+    breakUsed: () => {},
   };
 }
 
@@ -118,5 +122,6 @@ async function openEnhanced(settings: DatabaseSettings, observer: PoolObserver):
       await adapter.dispose();
       await pool.end();
     },
+    breakUsed: () => pool.breakUsed(),
   };
 }

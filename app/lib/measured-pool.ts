@@ -135,6 +135,13 @@ export class MeasuredPool extends pg.Pool {
     return undefined;
   }
 
+  /** Breaks all connections that are handed out; whoever holds one gets an error at its next word with the database. */
+  breakUsed(): void {
+    for (const client of this.#checkouts.keys()) {
+      if (client instanceof pg.Client) client.end().catch(() => {});
+    }
+  }
+
   measurements(): PoolMeasurements {
     const { connects, removes, leaks, acquireWait, use } = this.#measures;
     return {

@@ -14,7 +14,7 @@ import { openPool, type PoolCounts } from "./database-pool.ts";
 import { LeasedTransaction, type Measure } from "./leased-transaction.ts";
 import { type PoolMeasurements, PoolMeasures } from "./measured-pool.ts";
 import { type OperationName, type OperationTime, OperationTimes, operationOf } from "./operation-times.ts";
-import { CUT_OFF_MESSAGE, PoolLease } from "./pool-lease.ts";
+import { CLOSED_MESSAGE, PoolLease } from "./pool-lease.ts";
 import { isReachable } from "./probe-connection.ts";
 import { isRead } from "./read-only-sql.ts";
 import { type Repeatable, RetryCounts, repeatAfter } from "./retry.ts";
@@ -80,7 +80,9 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
   /** True once `close` was called. */
   #isFinal = false;
   /** Former pools; each resolves with true when its work ended by itself. */
-  readonly #draining = new Set<Promise<boolean>>();
+  readonly #draining = new Map<PoolLease, Promise<boolean>>();
+  /** Ends the pauses between two attempts that are under way. */
+  readonly #pauses = new Set<() => void>();
   readonly #measures = new PoolMeasures();
   readonly #retryCounts = new RetryCounts();
   readonly #operationTimes = new OperationTimes();
@@ -167,8 +169,21 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
         budgetMs: this.settings.retryBudgetSeconds * 1000,
         clock: currentWork()?.clock ?? new RetryClock(),
         counts: this.#retryCounts,
+        pause: (durationMs) => this.#pause(durationMs),
       }),
     );
+  }
+
+  /** Resolves with true after `durationMs`, with false at the end of a close: nobody is to wait for an attempt in vain. */
+  #pause(durationMs: number): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(true), durationMs);
+    const end = () => resolve(false);
+    this.#pauses.add(end);
+    return promise.finally(() => {
+      clearTimeout(timer);
+      this.#pauses.delete(end);
+    });
   }
 
   #circuitFor({ connectionString }: DatabaseSettings): Circuit {
@@ -194,26 +209,37 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
   async #closeAll(deadlineMs: number): Promise<boolean> {
     const lease = this.#lease;
     this.#lease = null;
-    if (lease !== null) this.#retire(lease, deadlineMs);
-    const drained = Promise.all(this.#draining).then((all) => !all.includes(false));
+    if (lease !== null) this.#retire(lease, null);
+    const drained = Promise.all(this.#draining.values()).then((all) => !all.includes(false));
     const { promise: late, resolve } = Promise.withResolvers<boolean>();
     const timer = setTimeout(() => resolve(false), deadlineMs);
     const complete = await Promise.race([drained, late]).finally(() => clearTimeout(timer));
-    const cutOff = lease?.cutOff() ?? 0;
+    const cutOff = this.#cutOffAll();
     if (cutOff > 0) this.#log.warn({ cutOff }, "database work cut off at the end of the stop");
     return complete;
   }
 
-  #retire(lease: PoolLease, deadlineMs: number): void {
+  /** Answers all work that is left, that of former pools and that between two attempts included; says how much it was. */
+  #cutOffAll(): number {
+    const calls = [...this.#draining.keys()].reduce((sum, lease) => sum + lease.cutOff(), this.#pauses.size);
+    for (const end of this.#pauses) end();
+    return calls;
+  }
+
+  /** Closes a pool that gets no new work. @param deadlineMs for its work to end by itself; null = #cutOffAll says when */
+  #retire(lease: PoolLease, deadlineMs: number | null): void {
     const drain = async () => {
       const workAtStart = lease.running;
       const ended = await lease.idle(deadlineMs);
       if (ended) this.#log.info({ workAtStart }, "former database pool drained");
-      else
+      else {
+        const cutOff = lease.cutOff();
         this.#log.warn(
-          { stillRunning: lease.running },
+          { stillRunning: lease.running, cutOff },
           "former database pool not drained in time, closing anyway",
         );
+        lease.pool.breakUsed();
+      }
       lease.circuit.dispose();
       await lease.pool.close();
       return ended;
@@ -223,12 +249,12 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
         this.#log.warn({ reason: String(error) }, "closing a database pool failed");
         return false;
       })
-      .finally(() => this.#draining.delete(drained));
-    this.#draining.add(drained);
+      .finally(() => this.#draining.delete(lease));
+    this.#draining.set(lease, drained);
   }
 
   async #current(): Promise<PoolLease> {
-    if (this.#isFinal) throw new Error(CUT_OFF_MESSAGE);
+    if (this.#isFinal) throw new Error(CLOSED_MESSAGE);
     // After $disconnect() the client may be used again, as with any other adapter: open the same pool anew.
     if (this.#lease === null) {
       this.#opening ??= this.use(this.settings).finally(() => {
@@ -236,7 +262,7 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
       });
       await this.#opening;
     }
-    if (this.#lease === null) throw new Error("the database pool was closed while it was being opened");
+    if (this.#lease === null) throw new Error(CLOSED_MESSAGE);
     return this.#lease;
   }
 

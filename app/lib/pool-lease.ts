@@ -2,8 +2,10 @@ import type { Circuit } from "./circuit.ts";
 import { classifyFailure } from "./database-failure.ts";
 import type { OpenPool } from "./database-pool.ts";
 
-/** What work is told that has not ended when the pool must be closed; database-failure.ts knows it. */
+/** What work is told that has not ended when the pool must be closed; database-failure.ts knows both texts. */
 export const CUT_OFF_MESSAGE = "the database pool was closed before this work had ended";
+/** What work is told that comes later. */
+export const CLOSED_MESSAGE = "the database pool was closed before this work began";
 
 /**
  * One open pool together with the work that runs on it: statements and open transactions. Knowing the work is what
@@ -16,7 +18,8 @@ export class PoolLease {
   /** In the order of its begin, each with its moment in milliseconds of performance.now(). */
   readonly #work = new Set<{ readonly since: number }>();
   #lastAcquireTimeout: number | null = null;
-  #onIdle: (() => void) | null = null;
+  /** Ends the wait of `idle`, with whether the work has ended by itself. */
+  #endIdle: ((hasEnded: boolean) => void) | null = null;
   /** Rejects the calls that wait for an answer of the database, each its own. */
   readonly #unanswered = new Set<(reason: Error) => void>();
 
@@ -50,7 +53,7 @@ export class PoolLease {
     const piece = { since: performance.now() };
     this.#work.add(piece);
     return () => {
-      if (this.#work.delete(piece) && this.#work.size === 0) this.#onIdle?.();
+      if (this.#work.delete(piece) && this.#work.size === 0) this.#endIdle?.(true);
     };
   }
 
@@ -72,13 +75,16 @@ export class PoolLease {
   }
 
   /**
-   * Answers everybody who still waits with an error. For the end of a stop: node-postgres never answers those who
-   * queue for a connection of a pool that ends (brianc/node-postgres #1980). Returns how many there were.
+   * Answers everybody who still waits with an error, `idle` too. For the end of a stop or of a live change: node-postgres
+   * never answers those who queue for a connection of a pool that ends (brianc/node-postgres #1980). Returns how many
+   * calls there were.
    */
   cutOff(): number {
-    const count = this.#unanswered.size;
-    for (const reject of this.#unanswered) reject(new Error(CUT_OFF_MESSAGE));
-    return count;
+    this.#endIdle?.(false);
+    const unanswered = [...this.#unanswered];
+    this.#unanswered.clear();
+    for (const reject of unanswered) reject(new Error(CUT_OFF_MESSAGE));
+    return unanswered.length;
   }
 
   /** Remembers a failure that says the pool was exhausted. True for such a one. */
@@ -88,17 +94,20 @@ export class PoolLease {
     return true;
   }
 
-  /** Resolves with true once no work is under way, with false when `deadlineMs` milliseconds have passed before. */
-  async idle(deadlineMs: number): Promise<boolean> {
+  /**
+   * Resolves with true once no work is under way, with false when `deadlineMs` milliseconds have passed before or `cutOff`
+   * came. @param deadlineMs null = `cutOff` alone ends it
+   */
+  async idle(deadlineMs: number | null): Promise<boolean> {
     if (this.#work.size === 0) return true;
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => resolve(false), deadlineMs);
-    this.#onIdle = () => resolve(true);
+    const timer = deadlineMs === null ? undefined : setTimeout(() => resolve(false), deadlineMs);
+    this.#endIdle = resolve;
     try {
       return await promise;
     } finally {
       clearTimeout(timer);
-      this.#onIdle = null;
+      this.#endIdle = null;
     }
   }
 }

@@ -43,6 +43,7 @@ const MEANING: Readonly<Record<FailureKind, ProbeFailure>> = {
   startup_parameter: "other",
   tls: "other",
   pool_closed: "other",
+  cut_off: "other",
   circuit_open: "other",
   write_conflict: "other",
   conflict: "other",

@@ -1,4 +1,4 @@
-import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
+import { ExponentialBackoff } from "cockatiel";
 import { classifyFailure, FAILURES, type FailureKind } from "./database-failure.ts";
 import type { RetryClock } from "./retry-clock.ts";
 import { currentWork } from "./work-context.ts";
@@ -46,40 +46,41 @@ export interface Repetition<Result> {
   readonly budgetMs: number;
   readonly clock: RetryClock;
   readonly counts: RetryCounts;
+  /** Waits so many milliseconds; false when there shall be no next attempt, because the layer is being closed. */
+  readonly pause: (durationMs: number) => Promise<boolean>;
 }
 
 /**
  * Called after a first attempt has failed with `error`: repeats it with growing, random pauses until it succeeds, fails
- * in a way that must not be repeated, or the budget is used up. Rejects with the last attempt's error.
+ * in a way that must not be repeated, or the next attempt would begin after the budget. Rejects with the last attempt's
+ * error.
  */
 export async function repeatAfter<Result>(error: unknown, repetition: Repetition<Result>): Promise<Result> {
-  const { attempt, what, startedAt, budgetMs, clock, counts } = repetition;
+  const { attempt, what, startedAt, budgetMs, clock, counts, pause } = repetition;
   let unit: Repeatable | undefined;
-  const isSafe = (failure: unknown) => {
+  const mayRepeatAfter = (kind: FailureKind) => {
     unit ??= what();
-    return mayRepeat(classifyFailure(failure), unit, currentWork()?.isIdempotent ?? false);
+    return mayRepeat(kind, unit, currentWork()?.isIdempotent ?? false);
   };
-  if (!isSafe(error)) throw error;
+  if (!mayRepeatAfter(classifyFailure(error))) throw error;
   const stopClock = clock.start(startedAt);
-  const mayGoOn = (failure: unknown) => {
-    if (!isSafe(failure)) return false;
-    if (clock.elapsedMs() < budgetMs) return true;
-    counts.gaveUp += 1;
-    return false;
-  };
-  const policy = retry(handleWhen(mayGoOn), { maxAttempts: Number.POSITIVE_INFINITY, backoff: BACKOFF });
-  policy.onRetry((failure) => {
-    const kind = classifyFailure("error" in failure ? failure.error : undefined);
-    counts.attempts[kind] = (counts.attempts[kind] ?? 0) + 1;
-  });
-  let isFirst = true;
   try {
-    return await policy.execute(() => {
-      if (!isFirst) return attempt();
-      // The attempt that has already failed counts as the policy's first, so that a pause comes before the next.
-      isFirst = false;
-      throw error;
-    });
+    let failure = error;
+    for (let backoff = BACKOFF.next(); ; backoff = backoff.next(undefined)) {
+      const kind = classifyFailure(failure);
+      if (!mayRepeatAfter(kind)) throw failure;
+      if (clock.elapsedMs() + backoff.duration >= budgetMs) {
+        counts.gaveUp += 1;
+        throw failure;
+      }
+      if (!(await pause(backoff.duration))) throw failure;
+      counts.attempts[kind] = (counts.attempts[kind] ?? 0) + 1;
+      try {
+        return await attempt();
+      } catch (next) {
+        failure = next;
+      }
+    }
   } finally {
     stopClock();
   }

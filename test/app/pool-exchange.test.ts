@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { SqlQuery, SqlResultSet, Transaction } from "@prisma/driver-adapter-utils";
 import { describe, expect, it } from "vitest";
 import type { DatabaseSettings } from "../../app/lib/config.ts";
-import { CircuitOpenError } from "../../app/lib/database-failure.ts";
+import { CircuitOpenError, classifyFailure } from "../../app/lib/database-failure.ts";
 import type { OpenPool } from "../../app/lib/database-pool.ts";
 import { PoolExchange } from "../../app/lib/pool-exchange.ts";
 import { CUT_OFF_MESSAGE } from "../../app/lib/pool-lease.ts";
@@ -32,6 +32,8 @@ class FakePool implements OpenPool {
   readonly writes: PromiseWithResolvers<number>[] = [];
   transactionFailure: Error | undefined;
   closed = false;
+  /** Its connections in use were broken. */
+  broken = false;
 
   constructor(settings: DatabaseSettings) {
     this.settings = settings;
@@ -66,6 +68,10 @@ class FakePool implements OpenPool {
 
   async close() {
     this.closed = true;
+  }
+
+  breakUsed() {
+    this.broken = true;
   }
 
   #transaction(): Transaction {
@@ -200,9 +206,86 @@ describe("PoolExchange", () => {
     const transaction = await exchange.startTransaction();
     expect(await exchange.close(1)).toBe(false);
     await statement;
-    await refused(exchange.queryRaw(QUERY));
+    const late = await exchange.queryRaw(QUERY).catch((error: unknown) => error);
+    expect(classifyFailure(late)).toBe("pool_closed");
     expect(pools).toHaveLength(1);
     await transaction.rollback().catch(() => {});
+  });
+
+  it("answers what is left on former pools, too, at the deadline of a close", async () => {
+    const { exchange, poolAt } = await exchangeWith(1);
+    const failureOf = (call: Promise<unknown>) => call.then(() => "none", classifyFailure);
+    const calls = [failureOf(exchange.queryRaw(QUERY))];
+    await exchange.use(settings(2));
+    calls.push(failureOf(exchange.executeRaw(QUERY)));
+    await exchange.use(settings(3));
+    calls.push(failureOf(exchange.queryRaw(QUERY)));
+    const logged: object[] = [];
+    exchange.logTo({ debug: () => {}, info: () => {}, warn: (fields) => logged.push(fields) });
+    expect(await exchange.close(1)).toBe(false);
+    // Each was on its way: nobody knows whether it was done.
+    expect(await Promise.all(calls)).toEqual(["cut_off", "cut_off", "cut_off"]);
+    await settle();
+    expect([0, 1, 2].map((index) => poolAt(index).closed)).toEqual([true, true, true]);
+    expect(logged).toContainEqual({ cutOff: 3 });
+  });
+
+  it("answers what is left on a former pool at the deadline of a live change, and breaks its connections", async () => {
+    const short = { acquireTimeoutSeconds: 0.01, transactionTimeoutSeconds: 0.01 };
+    const { exchange, poolAt } = await exchangeWith(1, short);
+    const statement = exchange.queryRaw(QUERY).catch(classifyFailure);
+    const transaction = await exchange.startTransaction();
+    await exchange.use(settings(2));
+    const current = exchange.queryRaw(QUERY);
+    expect(await statement).toBe("cut_off");
+    await settle();
+    expect(poolAt(0)).toMatchObject({ broken: true, closed: true });
+    expect(poolAt(1)).toMatchObject({ broken: false, closed: false });
+    poolAt(1).statements[0]?.resolve(NO_ROWS);
+    await current;
+    await transaction.rollback().catch(() => {});
+  });
+
+  it("breaks no connection of a pool whose work has ended in time", async () => {
+    const { exchange, poolAt } = await exchangeWith(1);
+    await exchange.use(settings(2));
+    await settle();
+    expect(poolAt(0)).toMatchObject({ broken: false, closed: true });
+  });
+
+  it.each<[string, string, (exchange: PoolExchange) => Promise<unknown>]>([
+    ["a statement", "unreachable", (exchange) => exchange.queryRaw(QUERY)],
+    [
+      "a whole transaction",
+      "write_conflict",
+      (exchange) =>
+        exchange.withRetry(
+          () => "transaction",
+          () => Promise.reject(Object.assign(new Error("conflict"), { code: "40001" })),
+        ),
+    ],
+  ])("answers %s that pauses between two attempts at the end of a close", async (_what, kind, begin) => {
+    const { exchange, poolAt } = await exchangeWith(1, { retryBudgetSeconds: 60 });
+    const work = begin(exchange).catch(classifyFailure);
+    const refuse = () => {
+      poolAt(0)
+        .statements.at(-1)
+        ?.reject(Object.assign(new Error("refused"), { code: "ECONNREFUSED" }));
+    };
+    refuse();
+    // The pauses grow to a second.
+    const refusing = setInterval(refuse, 5);
+    await sleep(1500);
+    clearInterval(refusing);
+    refuse();
+    await settle();
+    const closedAt = performance.now();
+    await exchange.close(1);
+    const attempts = poolAt(0).statements.length;
+    expect(await work).toBe(kind);
+    expect(performance.now() - closedAt).toBeLessThan(200);
+    await sleep(1100);
+    expect(poolAt(0).statements).toHaveLength(attempts);
   });
 
   it("repeats a statement that never reached Postgres, on the pool of that moment", async () => {

@@ -12,14 +12,18 @@ const refused = () => Object.assign(new Error("refused"), { code: "ECONNREFUSED"
 describe("mayRepeat", () => {
   it("never repeats a write that may have been done", () => {
     const unknown = KINDS.filter((kind) => FAILURES[kind].phase === "unknown");
-    expect(unknown).toEqual(["connection_lost"]);
-    for (const kind of unknown) {
+    expect(unknown).toEqual(["connection_lost", "cut_off"]);
+    for (const kind of unknown.filter((kind) => kind !== "cut_off")) {
       expect(mayRepeat(kind, "write", false)).toBe(false);
       expect(mayRepeat(kind, "transaction", false)).toBe(false);
       expect(mayRepeat(kind, "read", false)).toBe(true);
       expect(mayRepeat(kind, "begin", false)).toBe(true);
       expect(UNITS.every((unit) => mayRepeat(kind, unit, true))).toBe(true);
     }
+  });
+
+  it("never repeats what was answered because the pool had to be closed", () => {
+    expect(UNITS.filter((unit) => mayRepeat("cut_off", unit, true))).toEqual([]);
   });
 
   it("repeats every statement that never reached Postgres, except where it would fail again", () => {
@@ -47,7 +51,13 @@ describe("mayRepeat", () => {
 /** Repeats after `first` with attempts that fail as `failures` says, then succeed. */
 async function repeated(
   first: Error,
-  { what = "read" as Repeatable, failures = [] as Error[], budgetMs = 60_000, clock = new RetryClock() } = {},
+  {
+    what = "read" as Repeatable,
+    failures = [] as Error[],
+    budgetMs = 60_000,
+    clock = new RetryClock(),
+    pauses = [] as number[],
+  } = {},
 ) {
   const counts = new RetryCounts();
   let attempts = 1;
@@ -65,6 +75,10 @@ async function repeated(
     budgetMs,
     clock,
     counts,
+    pause: async (durationMs) => {
+      pauses.push(durationMs);
+      return true;
+    },
   }).catch((error: unknown) => error);
   return { outcome, attempts, counts };
 }
@@ -103,6 +117,33 @@ describe("repeatAfter", () => {
       attempts: 1,
       counts: { attempts: {}, gaveUp: 1 },
     });
+  });
+
+  it("begins no pause that would end after the budget", async () => {
+    const clock = new RetryClock();
+    clock.start(performance.now() - 10_000)();
+    // About 30 ms of the budget are left, and pauses are drawn from 0 to 70 ms and more.
+    const pauses: number[] = [];
+    const budgetMs = clock.elapsedMs() + 30;
+    const runs = Array.from({ length: 100 }, () => repeated(refused(), { clock, budgetMs, pauses }));
+    const ended = await Promise.all(runs);
+    expect(pauses.filter((durationMs) => durationMs > 30)).toEqual([]);
+    expect(ended.filter(({ counts }) => counts.gaveUp === 1).length).toBeGreaterThan(20);
+    for (const { attempts, counts } of ended) expect(attempts + counts.gaveUp).toBe(2);
+  });
+
+  it("gives up without another attempt when its pause is ended", async () => {
+    const first = refused();
+    const outcome = repeatAfter(first, {
+      attempt: async () => "done",
+      what: () => "read",
+      startedAt: performance.now(),
+      budgetMs: 60_000,
+      clock: new RetryClock(),
+      counts: new RetryCounts(),
+      pause: async () => false,
+    });
+    await expect(outcome).rejects.toBe(first);
   });
 
   it("shares one budget among everything that a caller does, and counts failures side by side once", async () => {
