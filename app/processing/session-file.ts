@@ -1,6 +1,15 @@
+import { isUtf8 } from "node:buffer";
 import { type CsvError, type Parser, parse } from "csv-parse";
 import { LineCounter } from "./line-counter.ts";
-import { checkRow, headerProblem, type SessionRow } from "./session-row.ts";
+import { RecentBytes } from "./recent-bytes.ts";
+import {
+  type CheckedRow,
+  checkRow,
+  headerProblem,
+  mayBeUndecodable,
+  type SessionRow,
+  undecodableReason,
+} from "./session-row.ts";
 
 /** Why a file as a whole cannot be taken (further). */
 export class SessionFileError extends Error {
@@ -37,6 +46,9 @@ const REASONS: Partial<Record<CsvError["code"], string>> = {
 export class SessionFile {
   readonly #parser: Parser;
   readonly #lines = new LineCounter();
+  readonly #bytes = new RecentBytes();
+  /** Where the row begins that is read next; blank lines may stand before it. */
+  #rowBegin = 0;
   readonly #maxRows: number;
   #header: readonly string[] | null = null;
   #rows: SessionRow[] = [];
@@ -58,11 +70,15 @@ export class SessionFile {
       skip_records_with_error: true,
       on_record: (fields: string[], { bytes, empty_lines }) => {
         this.#blankLines = empty_lines;
-        return this.#take(fields, bytes);
+        this.#take(fields, bytes);
+        this.#rowBegin = bytes;
+        // Rows do not pile up in the parser's own buffer.
+        return null;
       },
       on_skip: (error) => {
         if (error !== undefined) this.#skip(error);
         this.#blankLines = this.#parser.info.empty_lines;
+        this.#rowBegin = this.#parser.info.bytes;
         return undefined;
       },
     });
@@ -89,6 +105,7 @@ export class SessionFile {
   /** Reads one more piece. Rejects with SessionFileError when nothing behind it can be read; the rows before stay. */
   async write(piece: Uint8Array): Promise<void> {
     this.#lines.add(piece, this.#parser.info.bytes);
+    this.#bytes.add(piece, this.#rowBegin);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#parser.write(piece, (error) => (error ? reject(error) : resolve()));
     await promise;
@@ -104,25 +121,29 @@ export class SessionFile {
     }
   }
 
-  /** Called by the parser for each row; returns nothing, so that rows do not pile up in its own buffer. */
-  #take(fields: string[], endOffset: number): null {
+  /** Called by the parser for each row. */
+  #take(fields: string[], endOffset: number): void {
     if (this.#header === null) {
       const header = fields.map((field) => field.trim());
       const problem = headerProblem(header);
       if (problem !== null) throw new SessionFileError("invalid_header", problem);
       this.#header = header;
-      return null;
+      return;
     }
-    const checked = checkRow(
-      Object.fromEntries(this.#header.map((column, index) => [column, fields[index] ?? ""])),
-    );
+    const checked = this.#check(this.#header, fields, endOffset);
     if ("reason" in checked) this.#reject(this.#beginOf(fields, endOffset), checked.reason);
     else {
       this.#rows.push(checked.row);
       this.#accepted += 1;
     }
     this.#checkCount();
-    return null;
+  }
+
+  #check(header: readonly string[], fields: readonly string[], endOffset: number): CheckedRow {
+    if (mayBeUndecodable(fields) && !isUtf8(this.#bytes.between(this.#rowBegin, endOffset))) {
+      return { reason: undecodableReason(header, fields) };
+    }
+    return checkRow(Object.fromEntries(header.map((column, index) => [column, fields[index] ?? ""])));
   }
 
   /** Called by the parser for what is no row of the file's shape. Throwing ends the file. */

@@ -4,21 +4,16 @@ import { instant, name, text } from "./fields.ts";
 /** A transcript longer than this is refused; the stage IMPORT reads it as a whole. */
 const MAX_TRANSCRIPT_CHARACTERS = 1_000_000;
 
-/** What the decoder puts where bytes are not UTF-8. */
-const REPLACEMENT = "\uFFFD";
-const decodable = (value: string) => !value.includes(REPLACEMENT);
-const NOT_UTF8 = "holds bytes that are not UTF-8";
-
 const emptyAsNull = <Output>(schema: z.ZodType<Output, string>) =>
   z.union([z.literal("").transform(() => null), schema]);
 
 /** One row of the file. The keys are the columns; `ended_at` and `transcript` may be empty or left out. */
 const sessionRow = z
   .object({
-    external_id: name.refine(decodable, NOT_UTF8),
+    external_id: name,
     started_at: instant,
     ended_at: emptyAsNull(instant).default(null),
-    transcript: emptyAsNull(text(1, MAX_TRANSCRIPT_CHARACTERS).refine(decodable, NOT_UTF8)).default(null),
+    transcript: emptyAsNull(text(1, MAX_TRANSCRIPT_CHARACTERS)).default(null),
   })
   .refine(({ started_at, ended_at }) => ended_at === null || ended_at >= started_at, {
     path: ["ended_at"],
@@ -39,6 +34,19 @@ export function checkRow(fields: Readonly<Record<string, string>>): CheckedRow {
   if (checked.success) return { row: checked.data };
   const problems = checked.error.issues.map((issue) => `${issue.path.join(".")}: ${deepestMessage(issue)}`);
   return { reason: problems.join("; ") };
+}
+
+/** What the decoder puts where bytes are not UTF-8. A text may also hold it as a character of its own. */
+const REPLACEMENT = "\uFFFD";
+
+/** True when bytes of the row may not have been UTF-8; only its bytes can tell. */
+export const mayBeUndecodable = (fields: readonly string[]) =>
+  fields.some((field) => field.includes(REPLACEMENT));
+
+/** What is wrong with a row whose bytes are not UTF-8. */
+export function undecodableReason(header: readonly string[], fields: readonly string[]): string {
+  const columns = header.filter((_column, index) => fields[index]?.includes(REPLACEMENT));
+  return columns.map((column) => `${column}: holds bytes that are not UTF-8`).join("; ");
 }
 
 /** Of a choice that fits nowhere, what the last alternative says: the first one is always "empty". */

@@ -117,6 +117,40 @@ describe("SessionFile", () => {
     expect(rows).toHaveLength(1);
   });
 
+  it.each([1, 3, 64, 1 << 16])(
+    "tells the character U+FFFD from bytes that are not UTF-8, in pieces of %d",
+    async (size) => {
+      const sure = (id: string, text: string) => Buffer.from(`${id},${START},,"${text}"\r\n`);
+      const broken = (id: string) =>
+        Buffer.concat([
+          Buffer.from(`${id},${START},,"\uFFFD`),
+          Buffer.from([0xe2, 0x82]),
+          Buffer.from(`"\n`),
+        ]);
+      const { rows, rejections } = await read(
+        Buffer.concat([
+          Buffer.from(`\uFEFF${HEADER}`),
+          sure("a", "It came as \uFFFD to us"),
+          broken("b"),
+          sure("c", "\uFFFD"),
+          Buffer.from(`x"y,${START},,\n`),
+          sure("d", "\uFFFD\n\uFFFD"),
+          broken("e"),
+          Buffer.from("\n\n"),
+          sure("f\uFFFD", ""),
+        ]),
+        { size },
+      );
+      expect(rows.map((row) => row.external_id)).toEqual(["a", "c", "d", "f\uFFFD"]);
+      expect(rows[2]?.transcript).toBe("\uFFFD\n\uFFFD");
+      expect(rejections).toEqual([
+        { line: 3, reason: "transcript: holds bytes that are not UTF-8" },
+        { line: 5, reason: expect.stringContaining("quote") },
+        { line: 8, reason: "transcript: holds bytes that are not UTF-8" },
+      ]);
+    },
+  );
+
   // Pieces of every size: no row, quote, line end or character may depend on where a piece ends.
   it.each([1, 2, 3, 7, 64, 1 << 16])("comes to the same in pieces of %d bytes", async (size) => {
     const long = (id: string) => `${id},${START},,"line one\r\nline ""two""\r\n\r\nünï©ode 🎈"\r\n`;
