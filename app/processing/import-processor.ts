@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import type { Readable } from "node:stream";
+import { withCaller } from "../lib/work-context.ts";
 import {
   addSessions,
   beginImport,
   endImport,
   failAbandonedImports,
+  type ImportEnd,
   type ImportReport,
   readImport,
   renewImport,
@@ -81,27 +83,33 @@ export const importProcessor = {
   failAbandoned: failAbandonedImports,
 };
 
+/** One step of an import: each has a retry budget of its own, because an import may take an hour. */
+const asImport = <Result>(step: () => Promise<Result>) => withCaller("importProcessor", step);
+
 async function runImport(request: ImportRequest): Promise<ImportOutcome> {
   const { company, fileName, source } = request;
   const { maxRows = DEFAULT_MAX_ROWS, leaseSeconds = DEFAULT_LEASE_SECONDS } = request;
-  const id = await beginImport(company, fileName, leaseSeconds);
   const stop = new AbortController();
+  let renewal: NodeJS.Timeout | undefined;
+  // Before anything is waited for: imports that begin together must see each other, and a stop must see them all.
   running.add(stop);
-  const file = new SessionFile(maxRows);
-  const renewal = setInterval(
-    // A renewal that fails is not the end: the next batch shows whether the database is there.
-    () => void renewImport(id, file.rejected, leaseSeconds).catch(() => {}),
-    (leaseSeconds * 1000) / 3,
-  );
   try {
+    const id = await beginImport(company, fileName, leaseSeconds);
+    const file = new SessionFile(maxRows);
+    renewal = setInterval(
+      // A renewal that fails is not the end: the next batch shows whether the database is there.
+      () => void asImport(() => renewImport(id, file.rejected, leaseSeconds)).catch(() => {}),
+      (leaseSeconds * 1000) / 3,
+    );
     const read = await readInto(file, source, new BatchWriter(id, leaseSeconds), stop.signal);
-    await endImport(id, {
+    const end: ImportEnd = {
       status: read.problem === null ? "COMPLETED" : "FAILED",
       error: read.problem?.message ?? null,
       sha256: read.sha256,
       rejected: file.rejected,
       rejections: file.rejections,
-    });
+    };
+    await asImport(() => endImport(id, end));
     const report = await readImport(id);
     if (read.problem === null) return { kind: "completed", report };
     if (read.problem instanceof Interruption) return { kind: "interrupted", report };
@@ -218,6 +226,7 @@ class BatchWriter {
   }
 
   async #write(rows: readonly SessionRow[]): Promise<void> {
-    this.#isTaken ||= !(await addSessions(this.#importId, rows, this.#leaseSeconds));
+    const isOurs = await asImport(() => addSessions(this.#importId, rows, this.#leaseSeconds));
+    this.#isTaken ||= !isOurs;
   }
 }

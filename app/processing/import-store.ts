@@ -2,6 +2,7 @@ import { Prisma } from "../generated/prisma/client.ts";
 import type { ImportStatus } from "../generated/prisma/enums.ts";
 import { prisma } from "../lib/prisma.ts";
 import { inTransaction } from "../lib/transaction.ts";
+import { idempotent } from "../lib/work-context.ts";
 import type { Rejection } from "./session-file.ts";
 import type { SessionRow } from "./session-row.ts";
 import { STAGES } from "./stage-machine.ts";
@@ -75,15 +76,20 @@ export async function addSessions(
 
 /** Says that the process still works on the import, and how many rows it has refused so far. */
 export async function renewImport(importId: string, rejected: number, leaseSeconds: number): Promise<void> {
-  await prisma.$executeRaw`
-    UPDATE imports SET lease_until = ${leaseUntil(leaseSeconds)}, rows_rejected = ${rejected}
-     WHERE id = ${importId}::uuid AND status = 'RUNNING'`;
+  await idempotent(
+    () => prisma.$executeRaw`
+      UPDATE imports SET lease_until = ${leaseUntil(leaseSeconds)}, rows_rejected = ${rejected}
+       WHERE id = ${importId}::uuid AND status = 'RUNNING'`,
+  );
 }
 
-/** Writes down how the import ended and which rows it refused, unless it has ended already. */
+/**
+ * Writes down how the import ended and which rows it refused, unless it has ended already: so it may be done twice, and
+ * is, where nobody knows whether the first time was kept.
+ */
 export function endImport(importId: string, end: ImportEnd): Promise<void> {
-  return inTransaction(async (transaction) => {
-    const { status, error, sha256, rejected } = end;
+  const { status, error, sha256, rejected } = end;
+  const write = async (transaction: Prisma.TransactionClient) => {
     const { count } = await transaction.import.updateMany({
       where: { id: importId, status: "RUNNING" },
       data: { status, error, sha256, rowsRejected: rejected, leaseUntil: null, finishedAt: new Date() },
@@ -92,15 +98,18 @@ export function endImport(importId: string, end: ImportEnd): Promise<void> {
     await transaction.importRejection.createMany({
       data: end.rejections.map(({ line, reason }) => ({ importId, line, reason })),
     });
-  });
+  };
+  return idempotent(() => inTransaction(write));
 }
 
-/** Ends the imports whose process has given no sign of life for a whole lease. Returns how many. */
+/** Ends the imports whose process has given no sign of life for a whole lease. Returns how many it found. */
 export function failAbandonedImports(): Promise<number> {
-  return prisma.$executeRaw`
-    UPDATE imports SET status = 'FAILED', finished_at = now(), lease_until = NULL,
-           error = 'the process that read the file is gone; send the file again, what is here is not added twice'
-     WHERE status = 'RUNNING' AND lease_until < now()`;
+  return idempotent(
+    () => prisma.$executeRaw`
+      UPDATE imports SET status = 'FAILED', finished_at = now(), lease_until = NULL,
+             error = 'the process that read the file is gone; send the file again, what is here is not added twice'
+       WHERE status = 'RUNNING' AND lease_until < now()`,
+  );
 }
 
 /** An import with its counts and refused rows. Rejects with Prisma's "not found" when there is none of this id. */

@@ -310,6 +310,12 @@ describe.skipIf(!(await engineAvailable()))("imports", () => {
     expect((await app.importFile("Held 2", fileOf(1))).status).toBe(201);
   });
 
+  it("takes two of five that come at the same moment", async () => {
+    const files = Array.from({ length: 5 }, (_, index) => app.importFile(`Burst ${index}`, fileOf(500)));
+    const answers = (await Promise.all(files)).map(({ status }) => status);
+    expect(answers.sort()).toEqual([201, 201, 429, 429, 429]);
+  });
+
   it.each<[string, () => Promise<Response>, number]>([
     ["no token", () => app.importFile("No", fileOf(1), { headers: { authorization: "" } }), 401],
     [
