@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { defineConfig } from "prisma/config";
 
 /**
@@ -6,10 +7,23 @@ import { defineConfig } from "prisma/config";
  * `prisma generate` runs (Prisma 7 needs no URL for that). `poolkit.Migrations` does not use this file either: it
  * takes its connection from the stack.
  */
-const directUrl = process.env.DIRECT_URL;
+const directUrl = readDirectUrl(process.env);
 
 export default defineConfig({
   schema: "prisma/schema.prisma",
   migrations: { path: "prisma/migrations" },
   ...(directUrl === undefined ? {} : { datasource: { url: directUrl } }),
 });
+
+/** `DIRECT_URL`, else what the file has that `DIRECT_URL_FILE` names. An empty variable is one that is not set. */
+function readDirectUrl({ DIRECT_URL, DIRECT_URL_FILE }: NodeJS.ProcessEnv): string | undefined {
+  if (DIRECT_URL && DIRECT_URL_FILE) {
+    throw new Error("DIRECT_URL: set in two ways, DIRECT_URL and DIRECT_URL_FILE; keep one");
+  }
+  if (!DIRECT_URL_FILE) return DIRECT_URL || undefined;
+  try {
+    return readFileSync(DIRECT_URL_FILE, "utf8").trim() || undefined;
+  } catch (error) {
+    throw new Error(`DIRECT_URL_FILE: cannot read ${DIRECT_URL_FILE}`, { cause: error });
+  }
+}
