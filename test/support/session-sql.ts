@@ -12,7 +12,17 @@ const SESSION_SQL: readonly (readonly [string, RegExp])[] = [
     "SET without LOCAL",
     /(^\s*|[;`]\s*|["'])SET\s+(?!LOCAL\b|TRANSACTION\b|CONSTRAINTS\b)(SESSION\s+)?[\w."]+\s*(=|\bTO\b)/i,
   ],
-  ["set_config for the session", /\bset_config\s*\((?:[^()]|\([^()]*\))*,\s*false\s*\)/i],
+  [
+    "SET of a role, a time zone or all transactions without LOCAL",
+    /(^\s*|[;`]\s*|["'])SET\s+(SESSION\s+(AUTHORIZATION|CHARACTERISTICS)\b|(SESSION\s+)?(ROLE\s+["'\w]|TIME\s+ZONE\b|NAMES\b|XML\s+OPTION\b))/i,
+  ],
+  ["RESET", /(^\s*|[;`]\s*|["'])RESET\s+[\w"]/i],
+  // Anything but the word true as its last argument: a variable may be false.
+  [
+    "set_config for the session",
+    /\bset_config\s*\((?:[^()]|\([^()]*\))*,(?!\s*true\s*\))(?:[^(),]|\([^()]*\))*\)/i,
+  ],
+  ["value of a sequence in the session (use RETURNING)", /\b(lastval|currval)\s*\(/i],
   ["temporary table", /\bCREATE\s+((GLOBAL|LOCAL)\s+)?TEMP(ORARY)?\b|\bINTO\s+TEMP(ORARY)?\b/i],
   ["PREPARE", /(^|["'`;])\s*PREPARE\s+(?!TRANSACTION\b)\w+\s*(\(|\bAS\b)/im],
   ["cursor WITH HOLD", /\bWITH\s+HOLD\b/i],
