@@ -4,6 +4,7 @@ import { isBearer } from "./lib/auth.ts";
 import type { Config } from "./lib/config.ts";
 import type { Health } from "./lib/health.ts";
 import { sendError, sendNotFound, UNAUTHORIZED } from "./lib/http-errors.ts";
+import { refuseUnknownQuery } from "./lib/query-check.ts";
 import { withCaller } from "./lib/work-context.ts";
 import type { LogSampler } from "./log/log-sampler.ts";
 import { loggerOptions } from "./log/logger.ts";
@@ -108,6 +109,7 @@ function guarded(
       if (opens.length > 0) done();
       else reply.code(401).header("www-authenticate", 'Bearer realm="poolkit"').send(UNAUTHORIZED);
     });
+    refuseUnknownQuery(scope);
     routes(scope);
   });
 }

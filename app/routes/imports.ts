@@ -34,24 +34,32 @@ export function registerImports(server: FastifyInstance, { isStopping, leaseSeco
   server.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("text/csv", (_request, body, done) => done(null, body));
-    scope.post("/api/imports", { config: { streamsBody: true } }, async (request, reply) => {
-      const { company, fileName } = newImport.parse(request.query);
-      const source = request.body;
-      if (!(source instanceof Readable)) {
-        throw new Refusal(415, "unsupported_media_type", "Send the file as the body, as text/csv.");
-      }
-      if (isStopping()) throw new Refusal(503, "stopping", "The application is stopping; send it again.");
-      if (importProcessor.running >= MAX_RUNNING) {
-        reply.header("retry-after", "5");
-        throw new Refusal(429, "too_many_imports", `At most ${MAX_RUNNING} imports run at once; try again.`);
-      }
-      const outcome = await importProcessor.run({ company, fileName, source, leaseSeconds });
-      schedulers.wake();
-      // The sender of a file that is wrong goes on sending for a while, and hears the answer only then.
-      if (outcome.kind === "refused") await discard(source);
-      reply.header("location", `/api/imports/${outcome.report.id}`);
-      return reply.code(STATUS[outcome.kind]).send(bodyOf(outcome));
-    });
+    scope.post(
+      "/api/imports",
+      { config: { streamsBody: true, takesQuery: true } },
+      async (request, reply) => {
+        const { company, fileName } = newImport.parse(request.query);
+        const source = request.body;
+        if (!(source instanceof Readable)) {
+          throw new Refusal(415, "unsupported_media_type", "Send the file as the body, as text/csv.");
+        }
+        if (isStopping()) throw new Refusal(503, "stopping", "The application is stopping; send it again.");
+        if (importProcessor.running >= MAX_RUNNING) {
+          reply.header("retry-after", "5");
+          throw new Refusal(
+            429,
+            "too_many_imports",
+            `At most ${MAX_RUNNING} imports run at once; try again.`,
+          );
+        }
+        const outcome = await importProcessor.run({ company, fileName, source, leaseSeconds });
+        schedulers.wake();
+        // The sender of a file that is wrong goes on sending for a while, and hears the answer only then.
+        if (outcome.kind === "refused") await discard(source);
+        reply.header("location", `/api/imports/${outcome.report.id}`);
+        return reply.code(STATUS[outcome.kind]).send(bodyOf(outcome));
+      },
+    );
   });
 }
 

@@ -25,7 +25,9 @@ const newSession = z.strictObject({
  * `POST /api/sessions` adds one.
  */
 export function registerSessions(server: FastifyInstance): void {
-  server.get("/api/sessions", (request) => listSessions(listQuery.parse(request.query)));
+  server.get("/api/sessions", { config: { takesQuery: true } }, (request) =>
+    listSessions(listQuery.parse(request.query)),
+  );
 
   server.get("/api/sessions/:id", async (request) => {
     const session = await findSessionView(byId.parse(request.params).id);

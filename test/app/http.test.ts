@@ -1,3 +1,4 @@
+import type { FastifyInstance, FastifyServerOptions } from "fastify";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { buildServer } from "../../app/http.ts";
 import { loadConfig } from "../../app/lib/config.ts";
@@ -12,6 +13,34 @@ const TOKENS = {
   api: "fedcba9876543210".repeat(4),
   metrics: "00112233445566778899aabbccddeeff".repeat(2),
 };
+/** Every route that was registered, wherever that is done. */
+const routes: { readonly method: string; readonly url: string }[] = [];
+vi.mock("fastify", async (importOriginal) => {
+  const original = await importOriginal<typeof import("fastify")>();
+  const build = (options?: FastifyServerOptions): FastifyInstance => {
+    const made = original.fastify(options);
+    made.addHook("onRoute", ({ method, url }) => {
+      for (const each of [method].flat()) routes.push({ method: each, url });
+    });
+    return made;
+  };
+  return { ...original, default: build };
+});
+/** Routes for everybody, and the page's, which has a login of its own (test/app/page). */
+const OPEN = [
+  "GET /livez",
+  "HEAD /livez",
+  "GET /readyz",
+  "HEAD /readyz",
+  "GET /admin/database",
+  "HEAD /admin/database",
+  "GET /admin/database/assets/:file",
+  "HEAD /admin/database/assets/:file",
+  "GET /admin/database/login",
+  "HEAD /admin/database/login",
+  "POST /admin/database/login",
+  "POST /admin/database/logout",
+];
 const ID = "01930000-0000-7000-8000-000000000000";
 const GUARDED = [
   "/metrics",
@@ -112,6 +141,17 @@ describe("guard", () => {
     metricsToken = TOKENS.metrics;
   });
 
+  it("guards every route that is not on the open list", async () => {
+    await server.ready();
+    const open: string[] = [];
+    for (const { method, url } of routes) {
+      const answer = await server.inject({ method: method as "GET", url: url.replaceAll(/:(id|file)/g, ID) });
+      if (answer.statusCode !== 401) open.push(`${method} ${url}`);
+    }
+    expect(routes.length).toBeGreaterThan(OPEN.length + 10);
+    expect(open.sort()).toEqual(OPEN.toSorted());
+  });
+
   it.each(GUARDED)("%s never takes a token from the query", async (url) => {
     const answers = await Promise.all(
       ["token", "access_token", "authorization", "api_key"].flatMap((name) =>
@@ -140,6 +180,22 @@ describe("refusals", () => {
     expect(answer.statusCode).toBe(status);
     expect(answer.json().error.code).toBe(code);
     expect(answer.body).not.toMatch(/127\.0\.0\.1|ECONNREFUSED|SELECT|at .*\.ts/);
+  });
+
+  it.each<[string, "GET" | "POST", string]>([
+    ["one session", "GET", `/api/sessions/${ID}`],
+    ["a new session", "POST", "/api/sessions"],
+    ["the dashboard", "GET", "/api/dashboard"],
+    ["an import", "GET", `/api/imports/${ID}`],
+    ["health", "GET", "/api/admin/database-health"],
+  ])("refuses an unknown parameter of %s, and names it", async (_what, method, url) => {
+    const headers = url.startsWith("/api/admin/") ? watching : authorized;
+    const answer = await server.inject({ method, url: `${url}?deep=1`, headers });
+    expect(answer.statusCode).toBe(400);
+    expect(answer.json().error).toMatchObject({
+      code: "invalid_request",
+      fields: [{ message: expect.stringContaining('"deep"') }],
+    });
   });
 
   it("says which methods there are", async () => {
