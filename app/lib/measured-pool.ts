@@ -55,10 +55,10 @@ export interface Holder {
   readonly reqId?: string;
 }
 
-/** Hears what happens to connections, at the moment it happens: should be quick. */
+/** Hears what happens to connections, at the moment it happens: should be quick. What is absent costs nothing. */
 export interface CheckoutListener {
-  onAcquire(checkout: Holder & { readonly waitMs: number }): void;
-  onRelease(checkout: Holder & { readonly heldMs: number }): void;
+  onAcquire?: ((checkout: Holder & { readonly waitMs: number }) => void) | undefined;
+  onRelease?: ((checkout: Holder & { readonly heldMs: number }) => void) | undefined;
   /** A connection was kept for longer than the threshold; told once for each checkout. */
   onLeak(leak: Holder & { readonly heldSeconds: number }): void;
 }
@@ -158,7 +158,7 @@ export class MeasuredPool extends pg.Pool {
   #handOut(client: pg.PoolClient, holder: Holder, askedAt: number): pg.PoolClient {
     const since = this.#observeWait(askedAt);
     this.#checkouts.set(client, { holder, since, isReported: false });
-    this.#listener.onAcquire({ ...holder, waitMs: since - askedAt });
+    this.#listener.onAcquire?.({ ...holder, waitMs: since - askedAt });
     return client;
   }
 
@@ -168,7 +168,7 @@ export class MeasuredPool extends pg.Pool {
     this.#checkouts.delete(client);
     const heldMs = performance.now() - checkout.since;
     this.#measures.use.observe(heldMs / 1000);
-    this.#listener.onRelease({ ...checkout.holder, heldMs });
+    this.#listener.onRelease?.({ ...checkout.holder, heldMs });
   }
 
   #observeWait(askedAt: number): number {

@@ -57,13 +57,14 @@ export interface LayerCounters {
 
 /** Where the layer tells what happened; app/server.ts passes the application's logger. */
 export interface PoolLog {
-  debug(fields: object, message: string): void;
+  /** Absent where nobody wants to hear it: then nothing is gathered for it. Asked when a pool is opened. */
+  readonly debug?: ((fields: object, message: string) => void) | undefined;
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
 }
 
 const NOTHING = () => {};
-const SILENT: PoolLog = { debug: NOTHING, info: NOTHING, warn: NOTHING };
+const SILENT: PoolLog = { info: NOTHING, warn: NOTHING };
 
 /**
  * The adapter that the one PrismaClient of the process talks to, for its whole life. Behind it lies the pool of the
@@ -108,6 +109,7 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
 
   /** Opens a pool with `settings` for all new work and closes the former one as soon as its work has ended. */
   async use(settings: DatabaseSettings): Promise<void> {
+    const { debug } = this.#log;
     const pool = await this.#openPool(settings, {
       measures: this.#measures,
       onIdleError: (error) => {
@@ -115,8 +117,8 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
         this.#log.warn({ reason: error.message }, "an idle database connection broke and was dropped");
       },
       checkouts: {
-        onAcquire: (checkout) => this.#log.debug(checkout, "database connection acquired"),
-        onRelease: (checkout) => this.#log.debug(checkout, "database connection released"),
+        onAcquire: debug && ((checkout) => debug(checkout, "database connection acquired")),
+        onRelease: debug && ((checkout) => debug(checkout, "database connection released")),
         onLeak: (leak) =>
           this.#log.warn(leak, "a database connection is kept longer than DATABASE_LEAK_THRESHOLD"),
       },

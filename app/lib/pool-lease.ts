@@ -35,8 +35,9 @@ export class PoolLease {
 
   /**
    * Since when, in milliseconds of performance.now(), the longest-waiting piece of work has had no connection; null when
-   * none waits. pg.Pool serves in order, so whatever began after the first `connectionLimit` pieces waits; that is true
-   * in standard mode too, whose pool shows no counters.
+   * none waits. pg.Pool serves in order, so whatever began after the first `connectionLimit` pieces waits: known in
+   * standard mode too, whose pool shows no counters. While work pauses between two attempts this says too much, because
+   * such work counts as under way and has no connection.
    */
   get waitingSince(): number | null {
     const limit = this.pool.settings.connectionLimit;

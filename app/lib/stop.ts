@@ -46,21 +46,13 @@ export async function stopInOrder(
   await sleep(Math.min(READINESS_LEAD_MS, graceMs / 4));
   const requests = server.close();
   const jobs = stopJobs?.(left(answerReserveMs)) ?? Promise.resolve(true);
-  const [requestsEnded, jobsEnded] = await Promise.all([
-    inTime(
-      requests.then(() => true),
-      left(answerReserveMs),
-    ),
-    inTime(jobs, left(answerReserveMs)),
-  ]);
+  const [requestsEnded = false, jobsEnded = false] = await inTime(
+    [requests.then(() => true), jobs],
+    left(answerReserveMs),
+  );
   // Requests that are left wait for the database in all likelihood: closing the pool answers them.
   const drained = await closePool(requestsEnded && jobsEnded ? left() : 0);
-  const answered =
-    requestsEnded ||
-    (await inTime(
-      requests.then(() => true),
-      left(),
-    ));
+  const [answered = false] = requestsEnded ? [true] : await inTime([requests.then(() => true)], left());
   if (!answered) {
     for (const request of underWay.list())
       server.log.error(request, "request cut off at the end of the stop");
@@ -69,11 +61,13 @@ export async function stopInOrder(
   return requestsEnded && jobsEnded && drained;
 }
 
-/** What `work` gives, false when it takes longer than `limitMs`. */
-async function inTime(work: PromiseLike<boolean>, limitMs: number): Promise<boolean> {
+/** What each of `works` gives, false for one that takes longer than `limitMs`. */
+async function inTime(works: readonly PromiseLike<boolean>[], limitMs: number): Promise<boolean[]> {
   const { promise: late, resolve } = Promise.withResolvers<boolean>();
   const timer = setTimeout(() => resolve(false), limitMs);
-  return await Promise.race([work, late]).finally(() => clearTimeout(timer));
+  return await Promise.all(works.map((work) => Promise.race([work, late]))).finally(() =>
+    clearTimeout(timer),
+  );
 }
 
 /**

@@ -139,6 +139,12 @@ describe("the application's logger", () => {
     expect(withMessage("the end")).toHaveLength(200);
   });
 
+  it("wants no debug lines of code that gathers something for them, unless they are written", () => {
+    expect(workLog(server.log).debug).toBeTypeOf("function");
+    server.log.level = "info";
+    expect(workLog(server.log).debug).toBeUndefined();
+  });
+
   it("names the request in lines of code that does not know it", () => {
     const log = workLog(server.log);
     withCaller("GET /x", () => withCaller("inner", () => log.info({ a: 1 }, "inside")), "req-7");
