@@ -31,6 +31,14 @@ export interface ContainerArgs {
 }
 
 /**
+ * How long the engine waits between the stop signal and the kill when it stops a container by itself (`docker stop`, a
+ * reboot of its machine); its own default is 10 s. One for all presets: a change of it makes a new container, and a preset
+ * must change without one. It only bounds: who has ended is not waited for. A longer grace by
+ * `poolkit:overrides.stopGraceSeconds` counts at a deploy, and by hand with `docker stop --time`.
+ */
+export const STOP_TIMEOUT_SECONDS = 90;
+
+/**
  * A container as CIS asks for it: no root, read-only root file system, no capabilities, no new privileges, bounded
  * memory and logs, published on loopback only. Stop signal and health check come from the image, so that no
  * change of theirs can be reported as done without being done (the docker provider updates them in state only).
@@ -76,6 +84,7 @@ export function container(
       ],
       // Left out, a delete kills at once instead of stopping.
       destroyGraceSeconds: args.stopGraceSeconds,
+      stopTimeout: STOP_TIMEOUT_SECONDS,
     },
     {
       ...opts,

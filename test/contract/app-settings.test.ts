@@ -14,7 +14,7 @@ const root = path.resolve(import.meta.dirname, "../..");
 const text = (file: string) => readFileSync(path.join(root, file), "utf8");
 
 /** Read by prisma.config.ts for Prisma's CLI, never by the application. */
-const TOOL_KEYS = ["DIRECT_URL"];
+const TOOL_KEYS = ["DIRECT_URL", "DIRECT_URL_FILE"];
 
 describe("variables", () => {
   it(".env.example has exactly the variables that the application and Prisma's CLI read", () => {

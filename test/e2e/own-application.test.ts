@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { follow } from "../support/follower.ts";
 import { resourcesOf } from "./support/engine.ts";
 import { Project } from "./support/project.ts";
 import { leaksIn, secretsOf } from "./support/secrets.ts";
@@ -31,6 +32,17 @@ async function useExample(): Promise<void> {
   for (const [name, value] of leaves(config["poolkit:application"])) {
     await stack.setPath(`poolkit:application.${name}`, value);
   }
+}
+
+/** What a shell command says in the application's container. */
+async function readInApp(command: string): Promise<string> {
+  const exec = await stack
+    .container("app")
+    .exec({ Cmd: ["sh", "-c", command], AttachStdout: true, AttachStderr: true, Tty: true });
+  const stream = await exec.start({ Tty: true });
+  let text = "";
+  for await (const piece of stream) text += String(piece);
+  return text.replaceAll("\r", "");
 }
 
 const idOf = async (component: "pgbouncer" | "app") => (await stack.container(component).inspect()).Id;
@@ -120,12 +132,52 @@ describe("an own application", () => {
     await container.start();
   });
 
+  it("runs from an image that the engine has, with its URLs under the names of its choice", async () => {
+    const { Image } = (await stack.container("app").inspect()).Config;
+    await stack.must(["config", "rm", "--path", "poolkit:application.context", ...stack.flag]);
+    const values = {
+      image: Image,
+      databaseUrlVariable: "PG_URL",
+      directUrlVariable: "PG_DIRECT",
+      // The example itself knows this name only.
+      "environment.DATABASE_URL_FILE": "/run/poolkit/database-url",
+    };
+    for (const [name, value] of Object.entries(values)) {
+      await stack.setPath(`poolkit:application.${name}`, value);
+    }
+    await stack.mustUp();
+    const { Env } = (await stack.container("app").inspect()).Config;
+    expect(Env).toEqual(
+      expect.arrayContaining([
+        "PG_URL_FILE=/run/poolkit/database-url",
+        "PG_DIRECT_FILE=/run/poolkit/direct-url",
+      ]),
+    );
+    const [pooled = "", direct = ""] = (await readInApp("cat $PG_URL_FILE; echo; cat $PG_DIRECT_FILE")).split(
+      "\n",
+    );
+    expect(new URL(pooled)).toMatchObject({ username: "poolkit_app", host: "pgbouncer:6432" });
+    expect(new URL(direct)).toMatchObject({ username: "poolkit_owner", host: "postgres:5432" });
+    expect((await request("/visits")).body).toEqual({ visits: 3 });
+  });
+
   it("makes place for the reference application and comes back, in the same stack", async () => {
     const pgbouncer = await idOf("pgbouncer");
     await stack.must(["config", "rm", "poolkit:application", ...stack.flag]);
     await stack.mustUp();
     const { url } = await stack.outputs();
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
+
+    // As an engine stops it that nobody has told how long that may take: by hand, or when its machine goes down.
+    const { text } = await stack.must(["stack", "output", "apiToken", "--show-secrets", ...stack.flag]);
+    const callers = follow(url, text.trim(), 10, () => ({ path: "/api/dashboard" }));
+    await callers.progress(100);
+    const container = stack.container("app");
+    await container.stop();
+    expect((await callers.left).failures).toEqual([]);
+    expect((await container.inspect()).State).toMatchObject({ ExitCode: 0, OOMKilled: false });
+    await container.start();
+
     await useExample();
     await stack.mustUp();
     expect((await request("/visits")).body).toEqual({ visits: 3 });
