@@ -8,13 +8,14 @@ import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readIfPresent, removeTree } from "./lib/files.mjs";
-import { countTests, secondTries, summaryLine } from "./test-summary.mjs";
+import { countTests, secondTries, slowestFiles, summaryLine } from "./test-summary.mjs";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const ROOMS = ["infra", "provider", "pgbouncer", "app", "cli", "toolchain", "docs", "test", "bench"];
 
 /**
- * In this order: the build generates the client that the type check needs and the bundle that tests look at.
+ * The first one before the others: the build generates the client that the type check needs and the bundle that tests
+ * look at. The others look at different things and run side by side.
  * @type {[name: string, script: string, args: string[]][]}
  */
 const CHECKS = [
@@ -58,17 +59,20 @@ function runScript(script, args, output) {
   });
 }
 
+/** @param {(typeof CHECKS)[number]} check */
+async function staticCheck([name, script, args]) {
+  const begin = performance.now();
+  const { code, output } = await runScript(script, args, "pipe");
+  const seconds = ((performance.now() - begin) / 1000).toFixed(1);
+  process.stdout.write(`${code === 0 ? "ok    " : "FAILED"} ${name} (${seconds} s)\n`);
+  if (code !== 0) process.stdout.write(`${output.trimEnd()}\n\n`);
+  return code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+}
+
 async function staticChecks() {
-  const results = [];
-  for (const [name, script, args] of CHECKS) {
-    const begin = performance.now();
-    const { code, output } = await runScript(script, args, "pipe");
-    const seconds = ((performance.now() - begin) / 1000).toFixed(1);
-    process.stdout.write(`${code === 0 ? "ok    " : "FAILED"} ${name} (${seconds} s)\n`);
-    if (code !== 0) process.stdout.write(`${output.trimEnd()}\n\n`);
-    results.push(code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 });
-  }
-  return results;
+  const [first, ...others] = CHECKS;
+  const results = first === undefined ? [] : [await staticCheck(first)];
+  return [...results, ...(await Promise.all(others.map(staticCheck)))];
 }
 
 /** @param {string[]} args */
@@ -85,6 +89,8 @@ async function vitest(args) {
   const text = readIfPresent(report);
   const parsed = text === undefined ? undefined : JSON.parse(text);
   for (const test of secondTries(parsed)) process.stdout.write(`passed only on its second try: ${test}\n`);
+  const slowest = slowestFiles(parsed, ROOT);
+  if (slowest.length > 0) process.stdout.write(`\nslowest files\n${slowest.join("\n")}\n`);
   return countTests(parsed, code);
 }
 
