@@ -46,6 +46,8 @@ export class AppProcess {
     this.child = spawn(process.execPath, [path.join(ROOT, "app/dist/server.mjs")], {
       env: {
         PATH: process.env.PATH ?? "",
+        // Compiled code is kept from one start to the next; whoever ends by itself or by SIGTERM writes it.
+        NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? path.join(ROOT, ".poolkit/compile-cache"),
         POOLKIT_CONFIG_DIR: folder,
         PORT: "0",
         // Tests that look at the pool see their own requests only; those of processing turn it on.
