@@ -107,7 +107,7 @@ describe("the account of a deployment", () => {
     };
     const calls = Array.from({ length: 8 }, call);
     try {
-      const { code, text } = await poolkit("--observe", "5s", "--json");
+      const { code, text } = await poolkit("--observe", "2s", "--json");
       expect(code, text).toBe(1);
       expect(JSON.parse(text)).toMatchObject({ verdict: "too small", poolSize: 5 });
       for (const secret of secretsOf(stack)) expect(text.includes(secret)).toBe(false);
