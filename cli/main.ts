@@ -9,6 +9,14 @@ import { up } from "./commands/up.ts";
 import { type TableName, tableNames } from "./inspect/tables.ts";
 import { UserError } from "./user-error.ts";
 
+// The one variable of the person that no setting overrides; PgBouncer refuses what usually stands in it.
+delete process.env.PGOPTIONS;
+// Whoever reads our output has seen enough (`… --watch | head`): ends as a program that SIGPIPE ends, without a word.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(141);
+  throw error;
+});
+
 const stack = () => new Option("-s, --stack <name>", "stack to work on").default("dev").env("PULUMI_STACK");
 const json = () => new Option("--json", "print one JSON object on standard output");
 

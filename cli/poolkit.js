@@ -16,6 +16,8 @@ if (process.env.POOLKIT_CHECKOUT !== undefined && stripsTypes) {
 } else if (existsSync(environment)) {
   const script = '. "$0" && exec node "$@"';
   const args = ["-c", script, environment, join(here, "main.ts"), ...process.argv.slice(2)];
+  // Ctrl-C reaches the command too, which ends in its own time: we wait for how.
+  process.on("SIGINT", () => {});
   const { status, signal } = spawnSync("sh", args, { stdio: "inherit" });
   if (signal !== null) {
     process.kill(process.pid, signal);

@@ -20,6 +20,7 @@ export async function inspect(what: TableName, stack: string, options: InspectOp
   const seconds = watchSeconds(options.watch);
   const table = tableOf(what, options);
   const url = (await readMonitorUrls(stack))[table.source];
+  if (seconds !== undefined) process.once("SIGINT", () => process.exit(0));
   const print = options.json === true ? asJson : asText(seconds !== undefined);
   for (;;) {
     const looked = await bounded(lookLimit, (signal) =>

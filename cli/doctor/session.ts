@@ -15,8 +15,6 @@ export async function withSession<T>(
   signal: AbortSignal,
   use: (ask: Ask) => Promise<T>,
 ): Promise<T> {
-  // The one variable of the person that no setting overrides; PgBouncer refuses what usually stands in it.
-  delete process.env.PGOPTIONS;
   const socket = new Socket();
   const cut = () => socket.destroy();
   signal.addEventListener("abort", cut, { once: true });
