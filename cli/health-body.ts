@@ -30,6 +30,8 @@ export const healthBody = z.looseObject({
   output: z.string().optional(),
   advice: z.string().optional(),
   holders: holders.optional(),
+  /** Absent where an own application gives a health body of its own form. */
+  configuration: z.looseObject({ revision: z.unknown().optional() }).optional(),
   connection: z.looseObject({ status: z.string(), latencyMs: z.number().nullish() }).optional(),
   pool: z
     .looseObject({

@@ -151,7 +151,8 @@ export const causes = {
     command: () => "timedatectl status",
   },
   monitoring_incomplete: {
-    advice: () => "The monitoring login does not work, so a part of this report is missing.",
+    advice: () =>
+      "A login or a container of the monitoring does not work: a part of this report, figures or alerts are missing.",
     command: repair,
   },
 } satisfies Readonly<Record<string, Cause>>;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { dockerHostIn, plain } from "../stack-state.ts";
+import { containerType, dockerHostIn, plain } from "../stack-state.ts";
 
 const inputs = z.record(z.string(), z.unknown());
 const export_ = z.looseObject({
@@ -39,6 +39,10 @@ export interface Deployed {
   readonly migrations: readonly string[];
   /** Schema of the tables and of Prisma's table of migrations. */
   readonly schema: string;
+  /** Names of the containers on the engine. */
+  readonly containers: readonly string[];
+  /** Of the application's configuration files; undefined where the state has none. */
+  readonly appRevision: string | undefined;
   /** Steps that a killed `up` began and did not end. */
   readonly pendingOperations: number;
 }
@@ -59,6 +63,7 @@ export function deployedIn(json: unknown, appRole: string): Deployed {
     idle_in_transaction_session_timeout: role?.idleInTransactionSessionTimeout,
   };
   const migrations = first("poolkit:index:Migrations");
+  const { revision } = plain(of("poolkit:index:AppConfig")[0]?.outputs ?? {});
   return {
     dockerHost: dockerHostIn({ deployment }),
     outputs: outputs.safeParse(plain(of("pulumi:pulumi:Stack")[0]?.outputs ?? {})).data ?? {},
@@ -74,6 +79,10 @@ export function deployedIn(json: unknown, appRole: string): Deployed {
     roleConnectionLimit: typeof role?.connectionLimit === "number" ? role.connectionLimit : undefined,
     migrations: Object.keys(strings.safeParse(migrations.migrations).data ?? {}).sort(),
     schema: typeof migrations.schema === "string" ? migrations.schema : "public",
+    containers: of(containerType).flatMap(({ inputs = {} }) =>
+      typeof inputs.name === "string" ? [inputs.name] : [],
+    ),
+    appRevision: typeof revision === "string" ? revision : undefined,
     pendingOperations: deployment.pending_operations?.length ?? 0,
   };
 }

@@ -1,15 +1,30 @@
 import type Docker from "dockerode";
-import { type EngineNames, pgbouncerAlias, postgresAlias } from "../../infra/names.ts";
+import {
+  appAlias,
+  type EngineNames,
+  pgbouncerAlias,
+  pgbouncerExporterAlias,
+  postgresAlias,
+  postgresExporterAlias,
+  prometheusAlias,
+} from "../../infra/names.ts";
 
 /** The containers of a stack. */
 export const components = ["postgres", "pgbouncer", "app"] as const;
 export type Component = (typeof components)[number];
 
+/** Those of a stack with `poolkit:observability`. */
+export const observers = ["prometheus", "pgbouncerExporter", "postgresExporter"] as const;
+export type Observer = (typeof observers)[number];
+
 /** Name under which the others of the stack's network find a container (infra: `alias`). */
-const aliases: Readonly<Record<Component, string>> = {
+const aliases: Readonly<Record<Component | Observer, string>> = {
   postgres: postgresAlias,
   pgbouncer: pgbouncerAlias,
-  app: "app",
+  app: appAlias,
+  prometheus: prometheusAlias,
+  pgbouncerExporter: pgbouncerExporterAlias,
+  postgresExporter: postgresExporterAlias,
 };
 
 /** What the engine says of itself. */
@@ -53,7 +68,7 @@ export async function lookAtEngine(engine: Docker): Promise<EngineSeen> {
 /** @throws what the engine answers, except that there is no such container */
 export async function lookAtContainer(
   engine: Docker,
-  component: Component,
+  component: Component | Observer,
   names: EngineNames,
 ): Promise<ContainerSeen | null> {
   const name = names[component];
@@ -94,10 +109,11 @@ export async function lookAtOutOfMemory(
   names: EngineNames,
 ): Promise<{ readonly container: string; readonly secondsAgo: number }[]> {
   const now = Math.floor(Date.now() / 1000);
+  const container = [...components, ...observers].map((component) => names[component]);
   const events = await engine.getEvents({
     since: now - 3600,
     until: now,
-    filters: JSON.stringify({ event: ["oom"], container: components.map((component) => names[component]) }),
+    filters: JSON.stringify({ event: ["oom"], container }),
   });
   const lines = (await textOf(events)).split("\n").filter((line) => line.trim() !== "");
   return lines.map((line) => {

@@ -7,7 +7,6 @@ import type { Deployed } from "./deployed.ts";
 import {
   type Component,
   type ContainerSeen,
-  components,
   type DiskSeen,
   type EngineSeen,
   lookAtBackends,
@@ -15,6 +14,8 @@ import {
   lookAtDisk,
   lookAtEngine,
   lookAtOutOfMemory,
+  type Observer,
+  observers,
 } from "./look-engine.ts";
 import { lookAtLogin, lookAtPath, type PathSeen } from "./look-path.ts";
 import { lookAtPgBouncer, type PgBouncerSeen } from "./look-pgbouncer.ts";
@@ -29,6 +30,8 @@ const healthLimit = 3_500;
 export interface Observation {
   readonly engine: Looked<EngineSeen>;
   readonly containers: Readonly<Record<Component, Looked<ContainerSeen | null>>>;
+  /** Only those that the last `up` deployed. */
+  readonly observers: Readonly<Partial<Record<Observer, Looked<ContainerSeen | null>>>>;
   readonly outOfMemory: Looked<readonly { readonly container: string; readonly secondsAgo: number }[]>;
   readonly disk: Looked<DiskSeen>;
   readonly backends: Looked<readonly string[]>;
@@ -48,12 +51,29 @@ type DatabaseLooks = Pick<Observation, "console" | "postgres" | "path" | "login"
  * the stack is, or else where DOCKER_HOST does.
  */
 export async function look(names: EngineNames, deployed: Promise<Looked<Deployed>>): Promise<Observation> {
-  const [engineLooks, state, databaseLooks] = await Promise.all([
+  const [engineLooks, state, databaseLooks, observers] = await Promise.all([
     deployed.then((state) => lookThroughEngine(names, state.ok ? state.seen.dockerHost : undefined)),
     deployed,
     deployed.then(lookAtDatabase),
+    deployed.then((looked) => lookAtObservers(names, looked)),
   ]);
-  return { ...engineLooks, ...databaseLooks, deployed: state };
+  return { ...engineLooks, ...databaseLooks, observers, deployed: state };
+}
+
+async function lookAtObservers(
+  names: EngineNames,
+  deployed: Looked<Deployed>,
+): Promise<Observation["observers"]> {
+  if (!deployed.ok) return {};
+  const { containers, dockerHost } = deployed.seen;
+  const client = engineClient(dockerHost, { timeout: lookLimit });
+  const looks = observers
+    .filter((observer) => containers.includes(names[observer]))
+    .map(async (observer) => [
+      observer,
+      await bounded(lookLimit, () => lookAtContainer(client, observer, names)),
+    ]);
+  return Object.fromEntries(await Promise.all(looks));
 }
 
 async function lookThroughEngine(names: EngineNames, host: string | undefined): Promise<EngineLooks> {
@@ -91,9 +111,10 @@ async function lookAtDatabase(deployed: Looked<Deployed>): Promise<DatabaseLooks
 
 /** The looks under the names that the report gives them. */
 export function looksOf(seen: Observation): [string, Looked<unknown> | null][] {
-  const containers = components.map((component): [string, Looked<unknown>] => [
+  const all = { ...seen.containers, ...seen.observers };
+  const containers = Object.entries(all).map(([component, looked]): [string, Looked<unknown>] => [
     `container ${component}`,
-    seen.containers[component],
+    looked,
   ]);
   return [
     ["state", seen.deployed],

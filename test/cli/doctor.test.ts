@@ -93,6 +93,8 @@ const deployed_ = {
   roleConnectionLimit: 12,
   migrations: ["1_init"],
   schema: "app",
+  containers: [names.postgres, names.pgbouncer, names.app],
+  appRevision: "0123456789abcdef",
   pendingOperations: 0,
 };
 
@@ -103,6 +105,7 @@ const well: Observation = {
     pgbouncer: saw(container(names.pgbouncer, "pgbouncer", { openFilesLimit: 4096 })),
     app: saw(container(names.app, "app")),
   },
+  observers: {},
   outOfMemory: saw([]),
   disk: saw({ usedBytes: 20, availableBytes: 80 }),
   backends: saw(["poolkit_owner: idle", "poolkit_owner: idle", "poolkit_app: idle in transaction"]),
@@ -126,6 +129,14 @@ const withContainer = (component: "postgres" | "pgbouncer" | "app", change: Part
   ...well,
   containers: { ...well.containers, [component]: saw(container(names[component], component, change)) },
 });
+const withObserver = (looked: NonNullable<Observation["observers"]["prometheus"]>): Observation => ({
+  ...well,
+  observers: { prometheus: looked, pgbouncerExporter: saw(container(names.pgbouncerExporter, "x")) },
+});
+const withRevision = (revision: string | undefined): Observation => ({
+  ...well,
+  health: { reached: true, body: { status: "pass", configuration: { revision } } },
+});
 const fullPool = { pools: [{ ...pool, sv_active: 7, sv_idle: 0, cl_waiting: 3, maxwait: 4 }] };
 
 const named = (seen: Observation) =>
@@ -146,6 +157,11 @@ describe("findings", () => {
       ["warn update_interrupted"],
     ],
     ["disk nearly full", { ...well, disk: saw({ usedBytes: 92, availableBytes: 8 }) }, ["warn disk_full"]],
+    [
+      "a large disk as full, with room for long",
+      { ...well, disk: saw({ usedBytes: 990e9, availableBytes: 10e9 }) },
+      ["warn disk_full"],
+    ],
     ["disk full", { ...well, disk: saw({ usedBytes: 99, availableBytes: 1 }) }, ["fail disk_full"]],
     [
       "Postgres died of a full disk",
@@ -370,6 +386,22 @@ describe("findings", () => {
       ["warn configuration_drift"],
     ],
     ["clock of Postgres", withPostgres({ clockAheadSeconds: -30 }), ["warn clock_skew"]],
+    [
+      "Prometheus stopped",
+      withObserver(saw(container(names.prometheus, "prometheus", { state: "stopped", exitCode: 137 }))),
+      ["warn monitoring_incomplete"],
+    ],
+    ["Prometheus removed", withObserver(saw(null)), ["warn monitoring_incomplete"]],
+    ["Prometheus not seen", withObserver(missed("timeout")), ["warn monitoring_incomplete"]],
+    [
+      "Prometheus unhealthy",
+      withObserver(saw(container(names.prometheus, "prometheus", { failingCheck: "refused" }))),
+      ["warn monitoring_incomplete"],
+    ],
+    ["Prometheus runs", withObserver(saw(container(names.prometheus, "prometheus"))), []],
+    ["application runs other files", withRevision("fedcba9876543210"), ["warn configuration_drift"]],
+    ["application runs the deployed files", withRevision("0123456789abcdef"), []],
+    ["an own application that tells no revision", withRevision(undefined), []],
     ["descriptors", withContainer("pgbouncer", { openFilesLimit: 60 }), ["warn descriptors_low"]],
   ];
 
@@ -396,6 +428,15 @@ describe("findings", () => {
     expect(finding?.evidence).toContain(
       "3 sessions, the most of: poolkit_owner: idle (2), poolkit_app: idle in transaction (1)",
     );
+  });
+
+  it("name the command that starts Prometheus again", () => {
+    const stopped = container(names.prometheus, "prometheus", { state: "stopped", exitCode: 0 });
+    const [finding] = findingsOf(withObserver(saw(stopped)), place);
+    expect(finding).toMatchObject({
+      evidence: ["container poolkit-shop-prometheus is stopped: exit code 0, 60 s ago"],
+      command: "docker start poolkit-shop-prometheus",
+    });
   });
 
   it("name no session one by one when there are many", () => {
@@ -535,6 +576,8 @@ describe("deployedIn", () => {
       inputs: { name: "app", connectionLimit: 12, statementTimeout: 30000, password: secret("SCRAM") },
     },
     { type: "poolkit:index:RoleSettings", inputs: { settings: { lock_timeout: "10s" } } },
+    { type: "docker:index/container:Container", inputs: { name: "poolkit-shop-app" } },
+    { type: "poolkit:index:AppConfig", outputs: { files: secret("x"), revision: "abc" } },
     { type: "poolkit:index:Migrations", inputs: { schema: "app", migrations: { "2_b": "x", "1_a": "y" } } },
   ];
 
@@ -547,6 +590,8 @@ describe("deployedIn", () => {
       roleConnectionLimit: 12,
       migrations: ["1_a", "2_b"],
       schema: "app",
+      containers: ["poolkit-shop-app"],
+      appRevision: "abc",
       pendingOperations: 0,
     });
   });

@@ -1,6 +1,6 @@
 import type { Place } from "../causes.ts";
 import type { Observation } from "../look.ts";
-import { type Component, type ContainerSeen, components } from "../look-engine.ts";
+import { type Component, type ContainerSeen, components, observers } from "../look-engine.ts";
 import type { Symptom } from "../symptom.ts";
 import { count, duration, oneLine } from "../text.ts";
 
@@ -33,7 +33,28 @@ export function containerSymptoms(seen: Observation, place: Place): Symptom[] {
       ? running(looked.seen, isAnswering(seen, component), goneCause[component])
       : notRunning(looked.seen, goneCause[component]);
   });
-  return [...symptoms, ...outOfMemory(seen)];
+  return [...symptoms, ...observerSymptoms(seen, place), ...outOfMemory(seen)];
+}
+
+/** Prometheus and its exporters: nobody's requests need them, so nothing of theirs is a failure. */
+function observerSymptoms(seen: Observation, place: Place): Symptom[] {
+  const cause = "monitoring_incomplete";
+  return observers.flatMap((observer): Symptom[] => {
+    const looked = seen.observers[observer];
+    if (looked === undefined) return [];
+    const name = place.names[observer];
+    if (!looked.ok) {
+      const evidence = `container ${name} cannot be inspected: ${looked.message}`;
+      return [{ cause, severity: "warn", evidence }];
+    }
+    if (looked.seen === null) {
+      const command = `npx poolkit up -s ${place.stack}`;
+      return [{ cause, severity: "warn", evidence: `container ${name} does not exist`, command }];
+    }
+    const symptoms =
+      looked.seen.state === "running" ? running(looked.seen, false, cause) : notRunning(looked.seen, cause);
+    return symptoms.map((symptom) => ({ ...symptom, severity: "warn" }));
+  });
 }
 
 function notRunning(container: ContainerSeen, cause: string): Symptom[] {

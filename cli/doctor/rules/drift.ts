@@ -1,5 +1,6 @@
 import { pgbouncerSettings } from "../../../pgbouncer/settings.ts";
 import { sameValue } from "../../../pgbouncer/values.ts";
+import type { HealthBody } from "../../health-body.ts";
 import type { Place } from "../causes.ts";
 import type { Deployed } from "../deployed.ts";
 import type { Observation } from "../look.ts";
@@ -9,12 +10,16 @@ import type { Symptom } from "../symptom.ts";
 import { oneLine } from "../text.ts";
 
 /** Where what runs differs from what the last `up` deployed. */
-export function driftSymptoms({ deployed, console, postgres }: Observation, { limits }: Place): Symptom[] {
+export function driftSymptoms(
+  { deployed, console, postgres, health }: Observation,
+  { limits }: Place,
+): Symptom[] {
   if (!deployed.ok) return [];
   const differences = [
     ...(console?.ok ? poolerDrift(deployed.seen, console.seen) : []),
     ...(postgres?.ok ? roleDrift(deployed.seen, postgres.seen) : []),
     ...(postgres?.ok ? serverDrift(postgres.seen, limits.postgres) : []),
+    ...(health?.reached ? applicationDrift(deployed.seen, health.body) : []),
   ];
   return differences.map((evidence) => ({ cause: "configuration_drift", severity: "warn", evidence }));
 }
@@ -56,6 +61,13 @@ function serverDrift({ maxConnections, straySettings }: PostgresSeen, wanted: nu
   return wanted === undefined || wanted === maxConnections
     ? stray
     : [...stray, differs("Postgres max_connections", `${wanted}`, `${maxConnections}`)];
+}
+
+/** An own application that reports no revision has none in its health. */
+function applicationDrift({ appRevision }: Deployed, { configuration }: HealthBody): string[] {
+  const running = configuration?.revision;
+  if (appRevision === undefined || typeof running !== "string" || running === appRevision) return [];
+  return [differs("application's configuration files", appRevision.slice(0, 12), running.slice(0, 12))];
 }
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 };

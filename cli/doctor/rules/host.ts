@@ -7,6 +7,8 @@ import { count, duration } from "../text.ts";
 /** Used share of the data volume's file system. Postgres stops with PANIC when a WAL file finds no space. */
 const diskWarning = 0.9;
 const diskFailure = 0.97;
+/** A large disk that is as full has room for long: with more free than this it is a warning. */
+const diskFailureBytes = 2e9;
 /** Clocks further apart than this are not synchronised; looks from here are exact to some milliseconds. */
 const clockWarningSeconds = 2;
 
@@ -59,7 +61,8 @@ function disk({ disk, containers: { postgres } }: Observation): Symptom[] {
   const share = usedBytes / Math.max(1, usedBytes + availableBytes);
   if (share < diskWarning) return symptoms;
   const evidence = `the file system of the data volume is ${Math.floor(share * 100)} % full, ${Math.floor(availableBytes / 1e6)} MB free`;
-  return [...symptoms, { cause: "disk_full", severity: share < diskFailure ? "warn" : "fail", evidence }];
+  const isFull = share >= diskFailure && availableBytes < diskFailureBytes;
+  return [...symptoms, { cause: "disk_full", severity: isFull ? "fail" : "warn", evidence }];
 }
 
 function clocks({ engine, postgres }: Observation): Symptom[] {
