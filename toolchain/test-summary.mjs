@@ -3,7 +3,7 @@
 /**
  * @typedef {{ passed: number, failed: number, skipped: number }} Counts
  * @typedef {{ numFailedTests: number, numPassedTests: number, numPendingTests: number, numTodoTests: number,
- *   success: boolean, testResults: { name: string, status: string, startTime: number, endTime: number,
+ *   success: boolean, testResults: { name: string, status: string,
  *   assertionResults: { status: string, fullName: string, failureMessages: string[] }[] }[] }} VitestReport
  */
 
@@ -41,25 +41,6 @@ export function secondTries(report) {
         ({ fullName, failureMessages }) => `${name}: ${fullName}\n  ${failureMessages[0]?.split("\n")[0]}`,
       ),
   );
-}
-
-/**
- * The files that took longest, the longest first: what test/support/longest-first.ts is ordered by.
- * @param {VitestReport | undefined} report
- * @param {string} root path that the names are shown below
- * @param {number} [count]
- * @returns {string[]} empty where fewer files ran than would be shown
- */
-export function slowestFiles(report, root, count = 10) {
-  const files = (report?.testResults ?? []).map(({ name, startTime, endTime }) => ({
-    name: name.startsWith(`${root}/`) ? name.slice(root.length + 1) : name,
-    seconds: (endTime - startTime) / 1000,
-  }));
-  if (files.length <= count) return [];
-  return files
-    .sort((a, b) => b.seconds - a.seconds)
-    .slice(0, count)
-    .map(({ name, seconds }) => `${seconds.toFixed(1).padStart(6)} s  ${name}`);
 }
 
 /**

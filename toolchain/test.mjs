@@ -8,7 +8,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readIfPresent, removeTree } from "./lib/files.mjs";
-import { countTests, secondTries, slowestFiles, summaryLine } from "./test-summary.mjs";
+import { countTests, secondTries, summaryLine } from "./test-summary.mjs";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const ROOMS = ["infra", "provider", "pgbouncer", "app", "cli", "toolchain", "docs", "test", "bench"];
@@ -80,7 +80,11 @@ async function vitest(args) {
   const report = join(ROOT, ".poolkit", "vitest.json");
   mkdirSync(dirname(report), { recursive: true });
   removeTree(report); // a report of an earlier run must not count
-  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const reporters = [
+    "--reporter=default",
+    "--reporter=./toolchain/slowest-files.mjs",
+    ...["--reporter=json", `--outputFile.json=${report}`],
+  ];
   const { code } = await runScript(
     "node_modules/vitest/vitest.mjs",
     ["run", ...reporters, ...args],
@@ -89,8 +93,6 @@ async function vitest(args) {
   const text = readIfPresent(report);
   const parsed = text === undefined ? undefined : JSON.parse(text);
   for (const test of secondTries(parsed)) process.stdout.write(`passed only on its second try: ${test}\n`);
-  const slowest = slowestFiles(parsed, ROOT);
-  if (slowest.length > 0) process.stdout.write(`\nslowest files\n${slowest.join("\n")}\n`);
   return countTests(parsed, code);
 }
 

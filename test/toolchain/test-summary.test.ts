@@ -1,11 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { countTests, secondTries, slowestFiles, summaryLine } from "../../toolchain/test-summary.mjs";
+import { countTests, secondTries, summaryLine } from "../../toolchain/test-summary.mjs";
 
 const file = (status: string, ...tests: string[]) => ({
   name: "some.test.ts",
   status,
-  startTime: 0,
-  endTime: 0,
   assertionResults: tests.map((test) => ({
     status: test,
     fullName: "does",
@@ -49,26 +47,6 @@ describe("secondTries", () => {
     given.testResults[0]?.assertionResults[2]?.failureMessages.push("AssertionError: failed twice");
     expect(secondTries(given)).toEqual(["some.test.ts: does\n  AssertionError: 1 is not 2"]);
     expect(secondTries(undefined)).toEqual([]);
-  });
-});
-
-describe("slowestFiles", () => {
-  const given = report({ passed: 3 }, file("passed"), file("passed"), file("passed"));
-  const [first, second, third] = given.testResults;
-  Object.assign(first ?? {}, { name: "/checkout/test/a.test.ts", startTime: 5_000, endTime: 6_500 });
-  Object.assign(second ?? {}, { name: "/checkout/test/b.test.ts", startTime: 1_000, endTime: 124_960 });
-  Object.assign(third ?? {}, { name: "/elsewhere/c.test.ts", startTime: 0, endTime: 20 });
-
-  it("are the longest first, by their paths in the checkout", () => {
-    expect(slowestFiles(given, "/checkout", 2)).toEqual([
-      " 124.0 s  test/b.test.ts",
-      "   1.5 s  test/a.test.ts",
-    ]);
-  });
-
-  it("are none where all of the few files would be shown", () => {
-    expect(slowestFiles(given, "/checkout", 3)).toEqual([]);
-    expect(slowestFiles(undefined, "/checkout")).toEqual([]);
   });
 });
 
