@@ -11,7 +11,18 @@ import { readIfPresent, removeTree } from "./lib/files.mjs";
 import { countTests, secondTries, summaryLine } from "./test-summary.mjs";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const ROOMS = ["infra", "provider", "pgbouncer", "app", "cli", "toolchain", "docs", "test", "bench"];
+const ROOMS = [
+  "infra",
+  "provider",
+  "pgbouncer",
+  "observability",
+  "app",
+  "cli",
+  "toolchain",
+  "docs",
+  "test",
+  "bench",
+];
 
 /**
  * The first one before the others: the build generates the client that the type check needs and the bundle that tests
