@@ -5,15 +5,19 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defaultMemoryMegabytes } from "../../infra/budget/application-demand.ts";
 import { roles } from "../../infra/names.ts";
 import { presetNames, presets, restartOnlyLimits } from "../../infra/presets.ts";
+import { type CommandLines, commandLinesVisible, watchCommandLines } from "./support/command-lines.ts";
 import { engine, resourcesOf } from "./support/engine.ts";
-import { Project } from "./support/project.ts";
+import { Project, type Ran } from "./support/project.ts";
 import { leaksIn, secretsOf } from "./support/secrets.ts";
-import { TestStack } from "./support/stack.ts";
+import { type Component, TestStack } from "./support/stack.ts";
 
-/** All three environments on one engine at the same time, from nothing to nothing. */
+/** All three environments as git has them, on one engine at the same time, from nothing to nothing. */
 const project = new Project();
 const stacks = new Map<string, TestStack>();
 const firstUps = new Map<string, string>();
+/** Of the stack `dev`, before there is anything. */
+let firstPreview: string;
+let commandLines: readonly string[];
 /** Of the application's image. */
 let ownTag: string | undefined;
 
@@ -23,15 +27,33 @@ function stackOf(preset: string): TestStack {
   return stack;
 }
 
+/** What the stack consists of: outside dev, Prometheus and its exporters are switched on in git. */
+function componentsOf(preset: string): readonly Component[] {
+  const parts = ["postgres", "pgbouncer", "app"] as const;
+  return preset === "dev" ? parts : [...parts, "prometheus", "pgbouncer-exporter", "postgres-exporter"];
+}
+
+/** Something done to all three side by side: much of it is waiting. The outcome by preset. */
+async function forAll<T>(what: (stack: TestStack, preset: string) => Promise<T>): Promise<Map<string, T>> {
+  const outcomes = [...stacks].map(async ([preset, stack]) => [preset, await what(stack, preset)] as const);
+  return new Map(await Promise.all(outcomes));
+}
+
 beforeAll(async () => {
   // A tag of its own: a test below moves it, and other files deploy the application at the same time.
   appendFileSync(join(project.directory, "app", "Dockerfile"), `# of this run: ${randomUUID()}\n`);
-  for (const preset of presetNames) stacks.set(preset, await TestStack.create(project, preset));
   await Promise.all(
-    [...stacks].map(async ([preset, stack]) => {
-      firstUps.set(preset, (await stack.mustUp()).text);
-    }),
+    presetNames.map(async (preset) => stacks.set(preset, await TestStack.asInGit(project, preset))),
   );
+  const watch: CommandLines = watchCommandLines();
+  try {
+    await forAll(async (stack, preset) => {
+      if (preset === "dev") firstPreview = (await stack.preview("--diff")).text;
+      firstUps.set(preset, (await stack.mustUp()).text);
+    });
+  } finally {
+    commandLines = await watch.stop();
+  }
   ownTag = (await stackOf("dev").container("app").inspect()).Config.Image;
 });
 
@@ -128,6 +150,26 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
     });
   });
 
+  it("lets nobody do more than the work", async () => {
+    const stack = stackOf(preset);
+    const { databaseUrl, monitorUrl } = await stack.outputs();
+    const ofPublic = await stack.sql(
+      `SELECT privilege_type FROM pg_database, aclexplode(datacl) WHERE datname = 'poolkit' AND grantee = 0
+       UNION ALL
+       SELECT privilege_type FROM pg_namespace, aclexplode(nspacl)
+       WHERE nspname IN ('app', 'public') AND grantee = 0`,
+    );
+    expect(ofPublic).toEqual([]);
+    // Without a list of its own a database lets everybody in.
+    expect(await stack.sql("SELECT 1 FROM pg_database WHERE datname = 'poolkit' AND datacl IS NULL")).toEqual(
+      [],
+    );
+    const refused = { code: "42501" };
+    await expect(stack.sql("CREATE TABLE app.mine (id int)", databaseUrl)).rejects.toMatchObject(refused);
+    await expect(stack.sql("CREATE TABLE public.mine (id int)", databaseUrl)).rejects.toMatchObject(refused);
+    await expect(stack.sql("SELECT FROM app.chat_sessions", monitorUrl)).rejects.toMatchObject(refused);
+  });
+
   it("has the documented outputs", async () => {
     const outputs = await stackOf(preset).outputs();
     expect(Object.keys(outputs).sort()).toEqual([
@@ -150,6 +192,20 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
       "readme",
       "url",
     ]);
+    expect(outputs).toMatchObject({
+      preset,
+      pgbouncerHost: "127.0.0.1",
+      poolLimits: {
+        application: presets[preset].connectionLimit,
+        pgbouncerClients: presets[preset].maxClientConnections,
+        pgbouncerPool: presets[preset].poolSize,
+        pgbouncerReserve: presets[preset].reservePoolSize,
+        pgbouncerDatabase: presets[preset].maxDatabaseConnections,
+        postgres: restartOnlyLimits.postgresMaxConnections,
+      },
+      readme: readFileSync(join(project.directory, "Pulumi.README.md"), "utf8"),
+    });
+    expect(outputs.prometheusUrl === "").toBe(preset === "dev");
     const hidden = await stackOf(preset).must(["stack", "output", "--json", ...stackOf(preset).flag]);
     expect(JSON.parse(hidden.text)).toMatchObject({
       databaseUrl: "[secret]",
@@ -176,11 +232,14 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
       postgres: restartOnlyLimits.postgresMemoryMegabytes,
       pgbouncer: restartOnlyLimits.pgbouncerMemoryMegabytes,
       app: defaultMemoryMegabytes,
+      prometheus: restartOnlyLimits.prometheusMemoryMegabytes,
+      "pgbouncer-exporter": restartOnlyLimits.exporterMemoryMegabytes,
+      "postgres-exporter": restartOnlyLimits.exporterMemoryMegabytes,
     };
     const { HostConfig: pgbouncer } = await stackOf(preset).container("pgbouncer").inspect();
     const files = restartOnlyLimits.pgbouncerOpenFiles;
     expect(pgbouncer.Ulimits).toContainEqual({ Name: "nofile", Soft: files, Hard: files });
-    for (const component of ["postgres", "pgbouncer", "app"] as const) {
+    for (const component of componentsOf(preset)) {
       const { Config, HostConfig } = await stackOf(preset).container(component).inspect();
       expect(HostConfig, component).toMatchObject({
         ReadonlyRootfs: true,
@@ -191,11 +250,11 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
       expect(HostConfig.Memory, component).toBe(memoryMegabytes[component] * 2 ** 20);
       expect(HostConfig.MemorySwap, component).toBe(HostConfig.Memory);
       expect(Config.User, component).toMatch(/^[1-9]\d*:[1-9]\d*$/);
-      const bindings = Object.values(HostConfig.PortBindings as Record<string, { HostIp: string }[]>).flat();
+      const bindings = Object.values((HostConfig.PortBindings ?? {}) as Record<string, { HostIp: string }[]>);
       expect(
-        bindings.map(({ HostIp }) => HostIp),
+        bindings.flat().map(({ HostIp }) => HostIp),
         component,
-      ).toEqual(["127.0.0.1"]);
+      ).toEqual(component.endsWith("-exporter") ? [] : ["127.0.0.1"]);
     }
   });
 
@@ -203,10 +262,11 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
     const stack = stackOf(preset);
     const secrets = secretsOf(stack);
     const places: Record<string, string> = { "output of up": firstUps.get(preset) ?? "" };
-    places["preview --diff"] = (await stack.preview("--diff", "--json")).text;
+    if (preset === "dev") places["preview --diff before the first up"] = firstPreview;
+    places["processes of this machine while all came up"] = commandLines.join("\n");
     places["state files"] = filesBelow(join(project.directory, "state"));
     places["stack files"] = readFileSync(join(project.directory, `Pulumi.${stack.name}.yaml`), "utf8");
-    for (const component of ["postgres", "pgbouncer", "app"] as const) {
+    for (const component of componentsOf(preset)) {
       const container = stack.container(component);
       const inspected = await container.inspect();
       places[`inspect ${component}`] = JSON.stringify(inspected);
@@ -220,13 +280,32 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
     expect(found).toEqual([]);
     // The search itself works: the outputs, asked for with --show-secrets, do hold secrets.
     expect(leaksIn(JSON.stringify(await stack.outputs()), secrets)).not.toEqual([]);
+    if (commandLinesVisible) expect(commandLines.join("\n")).toContain(`pulumi up --yes`);
+    if (preset === "dev") expect(firstPreview).toContain("database-config");
+  });
+});
+
+describe("once up,", () => {
+  let again: Map<string, { readonly second: Ran; readonly refreshed: Ran; readonly previewed: Ran }>;
+
+  beforeAll(async () => {
+    again = await forAll(async (stack) => ({
+      second: await stack.up("--expect-no-changes"),
+      refreshed: await stack.up("--refresh", "--expect-no-changes"),
+      previewed: await stack.preview("--diff", "--json"),
+    }));
   });
 
-  it("changes nothing at a second up, nor at one that refreshes", async () => {
-    const second = await stackOf(preset).up("--expect-no-changes");
-    expect(second.code, second.text).toBe(0);
-    const refreshed = await stackOf(preset).up("--refresh", "--expect-no-changes");
-    expect(refreshed.code, refreshed.text).toBe(0);
+  it.each(presetNames)("%s changes nothing at a second up, nor at one that refreshes", (preset) => {
+    const { second, refreshed } = again.get(preset) ?? {};
+    expect(second?.code, second?.text).toBe(0);
+    expect(refreshed?.code, refreshed?.text).toBe(0);
+  });
+
+  it.each(presetNames)("%s shows no secret in a preview with --diff", (preset) => {
+    const { code, text = "" } = again.get(preset)?.previewed ?? {};
+    expect(code, text).toBe(0);
+    expect(leaksIn(text, secretsOf(stackOf(preset)))).toEqual([]);
   });
 });
 
@@ -268,26 +347,42 @@ describe("images", () => {
 });
 
 describe("destroy", () => {
-  it("leaves nothing of a dev stack", async () => {
-    const stack = stackOf("dev");
-    const { code, text } = await stack.destroy();
-    expect(code, text).toBe(0);
-    expect(await resourcesOf(stack.name)).toEqual([]);
+  interface Destroyed {
+    readonly before: readonly string[];
+    /** The first try, and what there was after it, where the data is protected. */
+    readonly refused: Ran | undefined;
+    readonly after: readonly string[];
+    readonly ended: Ran;
+    readonly left: readonly string[];
+  }
+  let destroyed: Map<string, Destroyed>;
+
+  beforeAll(async () => {
+    destroyed = await forAll(async (stack, preset) => {
+      const before = await resourcesOf(stack.name);
+      const refused = preset === "dev" ? undefined : await stack.destroy();
+      const after = await resourcesOf(stack.name);
+      if (refused !== undefined) {
+        await stack.setPath("poolkit:overrides.protectData", "false");
+        await stack.mustUp();
+      }
+      const ended = await stack.destroy();
+      return { before, refused, after, ended, left: await resourcesOf(stack.name) };
+    });
   });
 
-  it.each(["prod", "high-load"])("refuses %s until its data may go, the documented way", async (preset) => {
-    const stack = stackOf(preset);
-    const before = await resourcesOf(stack.name);
-    const refused = await stack.destroy();
-    expect(refused.code).not.toBe(0);
-    expect(refused.text).toContain("protected");
-    expect(await resourcesOf(stack.name)).toEqual(before);
+  it.each(presetNames)("leaves nothing of %s", (preset) => {
+    const { before, ended, left } = destroyed.get(preset) ?? {};
+    expect(before?.length).toBeGreaterThan(5);
+    expect(ended?.code, ended?.text).toBe(0);
+    expect(left).toEqual([]);
+  });
 
-    await stack.setPath("poolkit:overrides.protectData", "false");
-    await stack.mustUp();
-    const allowed = await stack.destroy();
-    expect(allowed.code, allowed.text).toBe(0);
-    expect(await resourcesOf(stack.name)).toEqual([]);
+  it.each(["prod", "high-load"])("refuses %s until its data may go, the documented way", (preset) => {
+    const { before, refused, after } = destroyed.get(preset) ?? {};
+    expect(refused?.code).not.toBe(0);
+    expect(refused?.text).toContain("protected");
+    expect(after).toEqual(before);
   });
 });
 

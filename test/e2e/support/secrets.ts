@@ -10,7 +10,9 @@ export interface Seeded {
 /** The stack's secret and everything that is derived from it. */
 export function secretsOf(stack: Seeded): string[] {
   const passwords = allRoles.map((role) => password(stack, role));
-  const tokens = ["health", "metrics"].map((purpose) => derive(stack.seed, stack.name, `token/${purpose}`));
+  const tokens = ["health", "api", "metrics"].map((purpose) =>
+    derive(stack.seed, stack.name, `token/${purpose}`),
+  );
   return [stack.seed, ...passwords, ...tokens];
 }
 

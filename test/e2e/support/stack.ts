@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
 import pg from "pg";
 import type { AccountJson } from "../../../infra/budget/account-json.ts";
 import { roles } from "../../../infra/names.ts";
@@ -47,20 +49,35 @@ export class TestStack {
     this.name = name;
   }
 
+  /** As the `Pulumi.<preset>.yaml` in git says, on ports of its own. */
+  static async asInGit(project: Project, preset: PresetName): Promise<TestStack> {
+    const stack = TestStack.named(project, preset);
+    const file = (name: string) => join(project.directory, `Pulumi.${name}.yaml`);
+    copyFileSync(file(preset), file(stack.name));
+    return stack.init([]);
+  }
+
+  /** With the preset and nothing else of its own than ports. */
+  static create(project: Project, preset: PresetName, label: string = preset): Promise<TestStack> {
+    return TestStack.named(project, label).init([`poolkit:preset=${preset}`]);
+  }
+
+  private static named(project: Project, label: string): TestStack {
+    return new TestStack(project, `test-${label}-${randomBytes(3).toString("hex")}`);
+  }
+
   /** `pulumi stack init` and the configuration a person would set; nothing is deployed yet. */
-  static async create(project: Project, preset: PresetName, label: string = preset): Promise<TestStack> {
-    const stack = new TestStack(project, `test-${label}-${randomBytes(3).toString("hex")}`);
-    await stack.must(["stack", "init", stack.name, "--no-select"]);
-    const values = [`poolkit:preset=${preset}`];
+  private async init(values: string[]): Promise<TestStack> {
+    await this.must(["stack", "init", this.name, "--no-select"]);
     for (const port of ["app", "pgbouncer", "postgres", "prometheus"]) {
       values.push(`poolkit:ports.${port}=${await freePort()}`);
     }
     const plain = values.flatMap((value) => ["--plaintext", value]);
-    await stack.must(["config", "set-all", "--path", ...plain, ...stack.flag]);
-    const seed = ["config", "set", "--secret", "poolkit:secretSeed", ...stack.flag];
-    const { code, text } = await project.run("pulumi", seed, { input: stack.seed });
+    await this.must(["config", "set-all", "--path", ...plain, ...this.flag]);
+    const seed = ["config", "set", "--secret", "poolkit:secretSeed", ...this.flag];
+    const { code, text } = await this.project.run("pulumi", seed, { input: this.seed });
     if (code !== 0) throw new Error(text);
-    return stack;
+    return this;
   }
 
   get seed(): string {
@@ -107,10 +124,14 @@ export class TestStack {
     return ran;
   }
 
-  /** The outputs; no test changes them but the preset, so they are read once after the first up. */
+  /** The outputs, read once after the first up; whoever changes them calls `forgetOutputs()`. */
   async outputs(): Promise<Outputs> {
     this.knownOutputs ??= await this.readOutputs();
     return this.knownOutputs;
+  }
+
+  forgetOutputs(): void {
+    this.knownOutputs = undefined;
   }
 
   private async readOutputs(): Promise<Outputs> {
