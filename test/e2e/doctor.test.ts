@@ -2,12 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { lookAtDisk } from "../../cli/doctor/look-engine.ts";
-import { roles } from "../../infra/names.ts";
-import { doctorOf, expectNoFindings } from "./support/doctor.ts";
+import { roles, unprivilegedUid } from "../../infra/names.ts";
+import { doctorOf, healthOf } from "./support/doctor.ts";
 import { engine } from "./support/engine.ts";
 import { Project } from "./support/project.ts";
 import { leaksIn, secretsOf } from "./support/secrets.ts";
 import { TestStack } from "./support/stack.ts";
+import { putFile } from "./support/volume.ts";
 
 /** The doctor beside one real stack, on which faults are injected and healed one after another. */
 const project = new Project();
@@ -27,12 +28,15 @@ afterAll(async () => {
 
 afterEach(letGo);
 
-const { poolkit, doctor, doctorSees, printed } = doctorOf(project, () => stack);
+const { poolkit, doctor, doctorSees, bothSee, nothingFound, allWell, printed } = doctorOf(
+  project,
+  () => stack,
+);
 
 /** Healed: nothing is found. */
 async function expectHealed(): Promise<void> {
   await letGo();
-  await expectNoFindings(doctor);
+  await allWell();
 }
 
 async function hold(connectionString: string, sql?: string): Promise<pg.Client> {
@@ -90,18 +94,22 @@ describe("poolkit doctor", () => {
     "container of %s stopped: %s first, and the command that heals it",
     async (component, cause) => {
       await stack.container(component).stop({ t: 20 });
+      // Both within the 5 s that health promises.
+      const seen = component === "app" ? "unreachable" : cause;
+      await expect.poll(() => healthOf(stack), { timeout: 5_000, interval: 50 }).toBe(seen);
       const { code, findings } = await doctorSees(`fail ${cause}`);
       expect(code).toBe(2);
       expect(findings[0]).toMatchObject({ severity: "fail", cause });
       expect(findings[0]?.evidence[0]).toContain("is stopped: exit code 0");
       await obey(findings[0]?.command);
-      await expectHealed();
+      await expect.poll(() => healthOf(stack), { timeout: 5_000, interval: 50 }).toBe("pass");
+      await nothingFound();
     },
   );
 
   it("Postgres frozen: postgres_unreachable in time", async () => {
     await stack.container("postgres").pause();
-    const { findings } = await doctorSees("fail postgres_unreachable");
+    const { findings } = await bothSee("fail postgres_unreachable");
     expect(findings[0]).toMatchObject({ severity: "fail", cause: "postgres_unreachable" });
     await obey(findings[0]?.command);
     await expectHealed();
@@ -112,12 +120,13 @@ describe("poolkit doctor", () => {
     const { findings } = await doctorSees("fail dns");
     expect(findings[0]).toMatchObject({ severity: "fail", cause: "dns" });
     await obey(findings[0]?.command);
+    await expect.poll(() => healthOf(stack), { timeout: 5_000, interval: 50 }).toBe("pass");
     await expectHealed();
   });
 
   it("PAUSE: pgbouncer_paused, and RESUME without a password", async () => {
     await stack.console("PAUSE");
-    const { findings, code } = await doctorSees("fail pgbouncer_paused");
+    const { findings, code } = await bothSee("fail pgbouncer_paused");
     expect(code).toBe(2);
     expect(findings[0]).toMatchObject({ severity: "fail", cause: "pgbouncer_paused" });
     await obey(findings[0]?.command);
@@ -127,7 +136,7 @@ describe("poolkit doctor", () => {
   it("one idle transaction: a warning with its process, and the command that ends it", async () => {
     const { databaseUrl } = await stack.outputs();
     await hold(databaseUrl, "BEGIN");
-    const { findings, code } = await doctorSees("warn idle_in_transaction");
+    const { findings, code } = await bothSee("warn idle_in_transaction");
     expect(code).toBe(1);
     expect(findings).toMatchObject([{ severity: "warn", cause: "idle_in_transaction" }]);
     expect(findings[0]?.evidence[0]).toMatch(/^pid \d+ \(poolkit_app, .*idle in transaction for/);
@@ -138,10 +147,7 @@ describe("poolkit doctor", () => {
   it("pool exhausted by idle transactions: who holds it first, then the pool", async () => {
     const { databaseUrl } = await stack.outputs();
     await Promise.all(Array.from({ length: 7 }, () => hold(databaseUrl, "BEGIN")));
-    const { findings, causes, code } = await doctorSees(
-      "idle_in_transaction",
-      "fail pgbouncer_pool_exhausted",
-    );
+    const { findings, causes, code } = await bothSee("idle_in_transaction", "fail pgbouncer_pool_exhausted");
     expect(code).toBe(2);
     expect(causes.slice(0, 2)).toEqual(["idle_in_transaction", "pgbouncer_pool_exhausted"]);
     expect(findings[1]?.severity).toBe("fail");
@@ -153,7 +159,7 @@ describe("poolkit doctor", () => {
     await hold(directDatabaseUrl, "BEGIN; LOCK TABLE app.chat_sessions");
     const waiter = await hold(directDatabaseUrl);
     const waiting = waiter.query("SELECT 1 FROM app.chat_sessions LIMIT 1").catch(() => undefined);
-    const { findings, causes } = await doctorSees("warn lock_wait", "idle_in_transaction");
+    const { findings, causes } = await bothSee("warn lock_wait", "idle_in_transaction");
     expect(causes.indexOf("idle_in_transaction")).toBeLessThan(causes.indexOf("lock_wait"));
     const lock = findings.find(({ cause }) => cause === "lock_wait");
     expect(lock?.evidence.join()).toMatch(/waits for pid \d+ \(poolkit_owner, fault\): idle in transaction/);
@@ -171,7 +177,7 @@ describe("poolkit doctor", () => {
     const { databaseUrl } = await stack.outputs();
     const client = await hold(databaseUrl);
     const sleeping = client.query("SELECT pg_sleep(29), 'somebodys-secret'").catch(() => undefined);
-    const { findings, all } = await doctorSees("warn slow_queries");
+    const { findings, all } = await bothSee("warn slow_queries");
     expect(findings).toMatchObject([{ severity: "warn", cause: "slow_queries" }]);
     expect(all).not.toContain("somebodys-secret");
     const hidden = (await poolkit("inspect", "queries")).text;
@@ -194,7 +200,7 @@ describe("poolkit doctor", () => {
     try {
       await doctorSees("warn login_failing");
       await stack.console("RECONNECT");
-      const { findings, code } = await doctorSees("fail login_failing");
+      const { findings, code } = await bothSee("fail login_failing");
       expect(code).toBe(2);
       expect(findings[0]).toMatchObject({ severity: "fail", cause: "login_failing" });
     } finally {
@@ -250,6 +256,24 @@ describe("poolkit doctor", () => {
     await expectHealed();
   });
 
+  it("the application's files edited in their volume: configuration_drift", async () => {
+    const path = "/run/poolkit/settings.json";
+    const { text: before } = await project.run("sh", [
+      "-c",
+      `docker cp poolkit-${stack.name}-app:${path} - | tar -xO`,
+    ]);
+    const edited = { ...JSON.parse(before), DATABASE_CONNECTION_LIMIT: "3" };
+    await putFile(stack, "app", path, JSON.stringify(edited), unprivilegedUid);
+    const { findings, code } = await doctorSees("warn configuration_drift");
+    expect(code).toBe(1);
+    expect(findings).toMatchObject([{ severity: "warn", cause: "configuration_drift" }]);
+    expect(findings[0]?.evidence).toEqual([
+      expect.stringMatching(/^application's configuration files: deployed [0-9a-f]{12}, runs [0-9a-f]{12}$/),
+    ]);
+    await putFile(stack, "app", path, before, unprivilegedUid);
+    await nothingFound();
+  });
+
   it("a migration that the database has not: migration_pending", async () => {
     const name = "20261123150100_seed";
     const set = (value: string) =>
@@ -257,7 +281,7 @@ describe("poolkit doctor", () => {
         `UPDATE app._prisma_migrations SET rolled_back_at = ${value} WHERE migration_name = '${name}'`,
       );
     await set("now()");
-    const { findings } = await doctorSees("fail migration_pending");
+    const { findings } = await bothSee("fail migration_pending");
     expect(findings[0]).toMatchObject({ severity: "fail", cause: "migration_pending" });
     expect(findings[0]?.evidence.join("\n")).toContain(name);
     await set("NULL");
@@ -317,6 +341,12 @@ describe("poolkit inspect", () => {
     expect(code, text).toBe(0);
     expect(text).toMatch(/^database +user +cl_active +cl_waiting/m);
     expect(text).toMatch(/^poolkit +poolkit_app +\d/m);
+    const pools: unknown[] = JSON.parse((await poolkit("inspect", "pools", "--json")).text);
+    expect(pools).toContainEqual(expect.objectContaining({ database: "poolkit", user: roles.app }));
+    const queries: { usename: string }[] = JSON.parse(
+      (await poolkit("inspect", "queries", "--all", "--json")).text,
+    );
+    expect(queries.map(({ usename }) => usename)).toContain(roles.app);
     const watching = project.start("node", [
       "cli/poolkit.js",
       "inspect",
@@ -331,7 +361,14 @@ describe("poolkit inspect", () => {
       });
     });
     watching.signalGroup("SIGINT");
-    await watching.ended;
+    expect((await watching.ended).code).toBe(0);
+  });
+
+  it("ends without a word when its reader does", async () => {
+    const command = `node cli/poolkit.js inspect pools --watch 1 ${stack.flag.join(" ")} | head -n 1`;
+    const { code, text } = await project.run("sh", ["-c", command]);
+    expect(code, text).toBe(0);
+    expect(text.trim().split("\n")).toHaveLength(1);
   });
 
   it("refuses a table and a time that it does not know", async () => {
