@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { roles } from "../../infra/names.ts";
+import { postgresUid, roles } from "../../infra/names.ts";
+import { postgresSettings } from "../../infra/postgres-settings.ts";
+import { renderConf } from "../../provider/resources/postgres-files.ts";
 import { Project } from "./support/project.ts";
 import { TestStack } from "./support/stack.ts";
 import { putFile } from "./support/volume.ts";
@@ -7,6 +9,7 @@ import { putFile } from "./support/volume.ts";
 /** Changes by hand, behind Pulumi's back: a preview with refresh shows exactly that, up repairs it, rows stay. */
 const project = new Project();
 let stack: TestStack;
+const editedPostgresFile = renderConf({ ...postgresSettings, work_mem: "1MB" });
 
 beforeAll(async () => {
   stack = await TestStack.create(project, "prod", "drift");
@@ -19,24 +22,34 @@ afterAll(async () => {
   project.remove();
 });
 
+/** The resources that a preview plans to change, and the properties of each; a container that is made anew has none. */
+type Planned = Readonly<Record<string, readonly string[]>>;
+
 interface Drift {
   /** Everything done before one preview; each must be seen on its own. */
   readonly done: readonly (() => Promise<unknown>)[];
-  /** The resources that must be planned to change, and no other. */
-  readonly planned: readonly string[];
+  /** Exactly what must be planned. */
+  readonly planned: Planned;
 }
 
 const drifts: [string, Drift][] = [
   [
-    "roles, a setting changed with SET, edited settings of the application",
+    "roles, a setting changed with SET, edited settings of the application and of Postgres",
     {
       done: [
         () => superuserSql(`ALTER ROLE ${roles.app} CONNECTION LIMIT 3`),
         () => superuserSql(`ALTER ROLE ${roles.app} IN DATABASE poolkit SET lock_timeout = '1s'`),
         () => stack.console("SET default_pool_size = 3"),
         () => putFile(stack, "app", "/run/poolkit/settings.json", '{"DATABASE_CONNECTION_LIMIT":"3"}', 65532),
+        () => putFile(stack, "postgres", "/etc/poolkit/poolkit.conf", editedPostgresFile, postgresUid),
       ],
-      planned: ["app-config", "database-app", "database-app-settings", "pooler-config"],
+      planned: {
+        "app-config": [],
+        "database-app": ["connectionLimit"],
+        "database-app-settings": ["settings.lock_timeout"],
+        "database-config": ["settings.work_mem"],
+        "pooler-config": ["settings.default_pool_size"],
+      },
     },
   ],
   [
@@ -53,25 +66,32 @@ const drifts: [string, Drift][] = [
           ),
         () => stack.container("app").remove({ force: true }),
       ],
-      planned: ["app-health", "app-server", "pooler-config"],
+      planned: { "app-health": [], "app-server": [], "pooler-config": [] },
     },
   ],
   [
-    "PgBouncer's container stopped",
-    { done: [() => stack.container("pgbouncer").stop()], planned: ["app-health", "pooler-server"] },
+    "PgBouncer's container removed, the application's stopped",
+    {
+      done: [() => stack.container("pgbouncer").remove({ force: true }), () => stack.container("app").stop()],
+      planned: { "app-health": [], "app-server": [], "pooler-server": [] },
+    },
   ],
 ];
 
 describe("drift", () => {
   it.each(drifts)("%s: the preview shows exactly it, up repairs it", async (_what, { done, planned }) => {
     for (const change of done) await change();
-    const { code, text } = await stack.preview("--refresh", "--json");
-    expect(code, text).toBe(0);
-    expect(plannedIn(text)).toEqual(planned);
-
+    expect(await plan("--refresh")).toEqual(planned);
     await stack.mustUp("--refresh");
-    expect((await stack.health()).body.status).toBe("pass");
-    expect(await stack.sql("SELECT count(*)::int AS rows FROM app.kept")).toEqual([{ rows: 3 }]);
+    await expectRowsAndHealth();
+  });
+
+  it("Postgres' container stopped: seen and repaired the documented way", async () => {
+    await stack.container("postgres").stop();
+    await stack.must(["refresh", "--yes", "--target", "**::database-server", ...stack.flag]);
+    expect(await plan()).toEqual({ "app-health": [], "database-server": [] });
+    await stack.mustUp();
+    await expectRowsAndHealth();
   });
 
   it("is gone afterwards", async () => {
@@ -80,11 +100,29 @@ describe("drift", () => {
   });
 });
 
-/** Names of the resources that a preview plans to change. */
-function plannedIn(json: string): string[] {
-  const { steps } = JSON.parse(json.slice(json.indexOf("{"))) as { steps: { op: string; urn: string }[] };
+async function plan(...options: string[]): Promise<Planned> {
+  const { code, text } = await stack.preview(...options, "--json");
+  expect(code, text).toBe(0);
+  interface Step {
+    readonly op: string;
+    readonly urn: string;
+    readonly detailedDiff: Readonly<Record<string, unknown>> | null;
+  }
+  const { steps } = JSON.parse(text.slice(text.indexOf("{"))) as { steps: Step[] };
   const changed = steps.filter(({ op }) => !["same", "refresh", "read"].includes(op));
-  return [...new Set(changed.map(({ urn }) => urn.split("::").at(-1) ?? urn))].sort();
+  const planned = new Map<string, Set<string>>();
+  for (const { urn, detailedDiff } of changed) {
+    const name = urn.split("::").at(-1) ?? urn;
+    const properties = planned.get(name) ?? new Set();
+    planned.set(name, properties);
+    for (const property of Object.keys(detailedDiff ?? {})) properties.add(property);
+  }
+  return Object.fromEntries([...planned].map(([name, properties]) => [name, [...properties].sort()]));
+}
+
+async function expectRowsAndHealth(): Promise<void> {
+  expect((await stack.health()).body.status).toBe("pass");
+  expect(await stack.sql("SELECT count(*)::int AS rows FROM app.kept")).toEqual([{ rows: 3 }]);
 }
 
 async function superuserSql(text: string): Promise<void> {
