@@ -33,16 +33,23 @@ describe("up refuses", () => {
   it("several mistakes in the configuration at once", async () => {
     await stack.setPath("poolkit:overrides.connectionLimit", "0");
     await stack.setPath("poolkit:overrides.poolTimoutSeconds", "5");
-    await stack.must(["config", "set", "poolkit:databaseName", 'a"; DROP', ...stack.flag]);
+    await stack.setPath("poolkit:overrides.poolSize", "NaN");
+    await stack.setPath("poolkit:overrides.maxClientConnections", "1e300");
+    await stack.must(["config", "set", "poolkit:databaseName", 'a"; DROP\nTABLE', ...stack.flag]);
+    await stack.setPath("poolkit:preset", "prd");
     try {
       await expectRefusal(
         {},
-        "3 problems",
+        "6 problems",
+        'found    "prd"',
         "poolkit:overrides.connectionLimit",
         "did you mean poolkit:overrides.poolTimeoutSeconds?",
+        "poolkit:overrides.poolSize",
+        "poolkit:overrides.maxClientConnections",
         "poolkit:databaseName",
       );
     } finally {
+      await stack.setPath("poolkit:preset", "dev");
       await stack.must(["config", "rm", "poolkit:overrides", ...stack.flag]);
       await stack.must(["config", "rm", "poolkit:databaseName", ...stack.flag]);
     }
