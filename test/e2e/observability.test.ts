@@ -175,6 +175,12 @@ describe("with poolkit:observability", () => {
     expect(most.clients).toBeLessThanOrEqual(kitDeployment.exporterConsoles);
   });
 
+  // The alert takes its time: the tests up to the one that waits for it do not need PgBouncer.
+  it("is there when somebody stops PgBouncer", async () => {
+    await stack.container("pgbouncer").stop();
+    expect((await query("pgbouncer_up")).length).toBe(1);
+  });
+
   it("runs them hardened: Prometheus on loopback only, the exporters inside the network only", async () => {
     for (const component of observed) {
       const { Config, HostConfig } = await stack.container(component).inspect();
@@ -220,6 +226,47 @@ describe("with poolkit:observability", () => {
     } finally {
       await stack.must(["config", "rm", "poolkit:overrides", ...stack.flag]);
     }
+  });
+
+  it("fires PgBouncerDown, and that alone, for as long as PgBouncer is stopped", async () => {
+    const alerts = async () => {
+      const { alerts } = await prometheus<{ alerts: { labels: { alertname: string }; state: string }[] }>(
+        "alerts",
+      );
+      return alerts.filter(({ state }) => state === "firing").map(({ labels }) => labels.alertname);
+    };
+    await expect.poll(alerts, { timeout: 90_000, interval: 500 }).toEqual(["PgBouncerDown"]);
+    await stack.container("pgbouncer").start();
+    await expect.poll(alerts, { timeout: 60_000, interval: 500 }).toEqual([]);
+  });
+
+  it("is looked at by the doctor: a stopped exporter is a warning with the command that starts it", async () => {
+    const doctor = () => project.run("node", ["cli/poolkit.js", "doctor", "--json", ...stack.flag]);
+    await expect.poll(doctor, { timeout: 30_000 }).toMatchObject({ code: 0 });
+    await stack.container("postgres-exporter").stop();
+    const { code, text } = await doctor();
+    expect(code, text).toBe(1);
+    const { findings } = JSON.parse(text);
+    expect(findings).toMatchObject([{ severity: "warn", cause: "monitoring_incomplete" }]);
+    expect(findings[0].evidence[0]).toContain("postgres-exporter is stopped: exit code");
+    expect(findings[0].command).toBe(`docker start poolkit-${stack.name}-postgres-exporter`);
+    const started = await project.run("sh", ["-c", findings[0].command]);
+    expect(started.code, started.text).toBe(0);
+    await expect.poll(doctor, { timeout: 30_000 }).toMatchObject({ code: 0 });
+  });
+
+  it("draws something in every panel of the dashboard", async () => {
+    // Only what has happened has series.
+    const drawnLater = /poolkit_retries_total/;
+    const expressions = sections.flatMap(({ panels }) =>
+      panels.flatMap(({ lines }) => lines.map(({ expr }) => expr)),
+    );
+    const empty: string[] = [];
+    for (const expression of expressions) {
+      const text = expression.replaceAll("$stack", stack.name).replaceAll("$__rate_interval", "1m");
+      if ((await query(text)).length === 0) empty.push(expression);
+    }
+    expect(empty.filter((expression) => !drawnLater.test(expression))).toEqual([]);
   });
 
   it("changes nothing at a second up that refreshes", async () => {
