@@ -244,7 +244,7 @@ describe.skipIf(!(await engineAvailable()))("imports", () => {
   }, 180_000);
 
   it(`loses and doubles nothing when the process is killed ${KILLS} times in the middle of a file`, async () => {
-    const rows = 20_000;
+    const rows = 12_000;
     for (let kill = 0; kill < KILLS; kill++) {
       const victim = await startOther({ PROCESSING_LEASE: "5" });
       const former = (await lastImport("Killed"))?.id;
@@ -259,7 +259,7 @@ describe.skipIf(!(await engineAvailable()))("imports", () => {
         .then((answer) => answer.text())
         .catch(() => "cut");
       // Each dies at another place of the file.
-      const rowsBefore = 1 + 1000 * (kill % 16);
+      const rowsBefore = 1 + 1000 * (kill % 8);
       await eventually(async () => {
         const report = await lastImport("Killed");
         const isNew = report !== null && report.id !== former;
