@@ -53,15 +53,6 @@ function start(
   signal?: AbortSignal,
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn("pulumi", args, { cwd: projectDirectory, stdio, signal });
-    const output = { stdout: "", stderr: "" };
-    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
-      output.stdout += text;
-    });
-    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-      output.stderr += text;
-    });
-    child.stdin?.end(input);
     // Ctrl-C reaches Pulumi through the terminal's process group; this process waits for it to finish cleanly. A
     // SIGTERM comes to this process alone and is passed on.
     let stoppedBy: NodeJS.Signals | undefined;
@@ -73,6 +64,16 @@ function start(
       child.kill("SIGTERM");
     };
     process.on("SIGINT", wait).on("SIGTERM", passOn);
+    // Only now: a signal in the moment in between would end this process alone.
+    const child = spawn("pulumi", args, { cwd: projectDirectory, stdio, signal });
+    const output = { stdout: "", stderr: "" };
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      output.stdout += text;
+    });
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      output.stderr += text;
+    });
+    child.stdin?.end(input);
     child.on("error", () =>
       reject(new UserError("no `pulumi` on PATH; run: npm run setup, then . .poolkit/env")),
     );
