@@ -35,6 +35,8 @@ export interface AppServiceArgs {
   readonly startsAfter: pulumi.Resource[];
   /** What follows once the settings are in force and the container runs, before the health gate. */
   readonly settle: (settled: pulumi.Resource[]) => pulumi.Resource;
+  /** What else must be there before the health gate, and so is deleted after it. */
+  readonly checkedAfter: readonly pulumi.Resource[];
   /** What the health gate looks at again when it changes: container ids and configuration hashes. */
   readonly healthTriggers: Readonly<Record<string, pulumi.Input<string>>>;
 }
@@ -115,7 +117,7 @@ export class AppService extends pulumi.ComponentResource {
       },
       // Everything else is deleted before the data volume; the gate goes first of all. Protecting it too makes destroy
       // refuse before it has removed anything, even without a preview.
-      { ...child, protect: sizes.protectData, dependsOn: [settled] },
+      { ...child, protect: sizes.protectData, dependsOn: [settled, ...args.checkedAfter] },
     );
     this.registerOutputs({ url: this.url, healthUrl: this.healthUrl });
   }

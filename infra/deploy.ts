@@ -68,25 +68,7 @@ export async function deploy({ config, names, kit, checked }: DeployArgs) {
     },
     providers,
   );
-  const service = new AppService(
-    "app",
-    {
-      ...common,
-      presetName: config.presetName,
-      application,
-      hostPort: ports.app,
-      image: images.app,
-      token: token(config.secretSeed, stack, "health"),
-      apiToken: token(config.secretSeed, stack, "api"),
-      metricsToken: token(config.secretSeed, stack, "metrics"),
-      configuredAfter: pooler.configured,
-      startsAfter: [...database.ready, pooler.ready],
-      settle: pooler.settleAfter,
-      healthTriggers: { ...database.versions, ...pooler.versions },
-    },
-    providers,
-  );
-
+  const metricsToken = token(config.secretSeed, stack, "metrics");
   const observed =
     images.observability &&
     new Observability(
@@ -97,14 +79,33 @@ export async function deploy({ config, names, kit, checked }: DeployArgs) {
         images: images.observability,
         hostPort: ports.prometheus,
         login: logins.exporter,
-        metricsToken: service.metricsToken,
+        metricsToken: application === undefined ? metricsToken : undefined,
       },
       providers,
     );
+  const service = new AppService(
+    "app",
+    {
+      ...common,
+      presetName: config.presetName,
+      application,
+      hostPort: ports.app,
+      image: images.app,
+      token: token(config.secretSeed, stack, "health"),
+      apiToken: token(config.secretSeed, stack, "api"),
+      metricsToken,
+      configuredAfter: pooler.configured,
+      startsAfter: [...database.ready, pooler.ready],
+      settle: pooler.settleAfter,
+      checkedAfter: observed?.containers ?? [],
+      healthTriggers: { ...database.versions, ...pooler.versions },
+    },
+    providers,
+  );
 
   const loopback = { host: "127.0.0.1", database: databaseName };
   const direct = { ...loopback, port: ports.postgres };
-  const { url, healthUrl, healthToken, apiToken, metricsUrl, metricsToken } = service;
+  const { url, healthUrl, healthToken, apiToken, metricsUrl } = service;
   return {
     preset: config.presetName,
     url,
@@ -112,7 +113,7 @@ export async function deploy({ config, names, kit, checked }: DeployArgs) {
     healthToken,
     apiToken,
     metricsUrl,
-    metricsToken,
+    metricsToken: service.metricsToken,
     /** "health+json" for the reference application, "status" for an own one, whose health is what its HTTP status says. */
     healthFormat: application === undefined ? "health+json" : "status",
     pgbouncerHost: loopback.host,

@@ -45,6 +45,7 @@ export interface ObservabilityArgs {
  */
 export class Observability extends pulumi.ComponentResource {
   readonly url: string;
+  readonly containers: readonly pulumi.Resource[];
 
   constructor(name: string, args: ObservabilityArgs, opts?: pulumi.ComponentResourceOptions) {
     super("poolkit:index:Observability", name, {}, opts);
@@ -73,7 +74,7 @@ export class Observability extends pulumi.ComponentResource {
     const common = { stack, network, stopGraceSeconds: 10 };
     const files = { volumeName: names.prometheusConfig, containerPath: filesFolder, readOnly: true };
     const started = { ...child, dependsOn: [config] };
-    container(
+    const pgbouncerExporter = container(
       `${name}-pgbouncer-exporter`,
       {
         ...common,
@@ -89,7 +90,7 @@ export class Observability extends pulumi.ComponentResource {
       },
       started,
     );
-    container(
+    const postgresExporter = container(
       `${name}-postgres-exporter`,
       {
         ...common,
@@ -123,6 +124,7 @@ export class Observability extends pulumi.ComponentResource {
       { url: `${this.url}/-/ready`, token: "", triggers: { prometheus: server.id } },
       child,
     );
+    this.containers = [pgbouncerExporter, postgresExporter, server];
     this.registerOutputs({ url: this.url });
   }
 }

@@ -78,8 +78,14 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
       configuration: {
         preset,
         values: {
-          DATABASE_CONNECTION_LIMIT: { value: presets[preset].connectionLimit, source: "settings file" },
-          DATABASE_POOL_TIMEOUT: { value: presets[preset].poolTimeoutSeconds, source: "settings file" },
+          DATABASE_CONNECTION_LIMIT: {
+            value: presets[preset].connectionLimit,
+            source: "database URL (connection_limit)",
+          },
+          DATABASE_POOL_TIMEOUT: {
+            value: presets[preset].poolTimeoutSeconds,
+            source: "database URL (pool_timeout)",
+          },
           USE_ENHANCED_POOLING: { value: presets[preset].enhancedPooling, source: "settings file" },
         },
       },
