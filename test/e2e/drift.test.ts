@@ -1,14 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { appSettings } from "../../infra/app-settings.ts";
 import { postgresUid, roles } from "../../infra/names.ts";
 import { postgresSettings } from "../../infra/postgres-settings.ts";
+import { presets } from "../../infra/presets.ts";
 import { renderConf } from "../../provider/resources/postgres-files.ts";
 import { Project } from "./support/project.ts";
 import { TestStack } from "./support/stack.ts";
-import { putFile } from "./support/volume.ts";
+import { getFile, putFile } from "./support/volume.ts";
 
 /** Changes by hand, behind Pulumi's back: a preview with refresh shows exactly that, up repairs it, rows stay. */
 const project = new Project();
 let stack: TestStack;
+const editedSettings = () => ({
+  ...appSettings(stack.name, "prod", presets.prod),
+  DATABASE_CONNECTION_LIMIT: "3",
+});
 const editedPostgresFile = renderConf({ ...postgresSettings, work_mem: "1MB" });
 
 beforeAll(async () => {
@@ -40,11 +46,11 @@ const drifts: [string, Drift][] = [
         () => superuserSql(`ALTER ROLE ${roles.app} CONNECTION LIMIT 3`),
         () => superuserSql(`ALTER ROLE ${roles.app} IN DATABASE poolkit SET lock_timeout = '1s'`),
         () => stack.console("SET default_pool_size = 3"),
-        () => putFile(stack, "app", "/run/poolkit/settings.json", '{"DATABASE_CONNECTION_LIMIT":"3"}', 65532),
+        () => putFile(stack, "app", "/run/poolkit/settings.json", JSON.stringify(editedSettings()), 65532),
         () => putFile(stack, "postgres", "/etc/poolkit/poolkit.conf", editedPostgresFile, postgresUid),
       ],
       planned: {
-        "app-config": [],
+        "app-config": ["settings.DATABASE_CONNECTION_LIMIT"],
         "database-app": ["connectionLimit"],
         "database-app-settings": ["settings.lock_timeout"],
         "database-config": ["settings.work_mem"],
@@ -56,24 +62,32 @@ const drifts: [string, Drift][] = [
     "PgBouncer's file edited, the application's container removed",
     {
       done: [
-        () =>
-          putFile(
-            stack,
-            "pgbouncer",
-            "/etc/poolkit/pgbouncer.ini",
-            "[pgbouncer]\nmax_client_conn = 7\n",
-            65532,
-          ),
+        async () => {
+          const file = "/etc/poolkit/pgbouncer.ini";
+          const edited = (await getFile(stack, "pgbouncer", file)).replace(
+            /^(max_client_conn = ).*$/m,
+            "$17",
+          );
+          await putFile(stack, "pgbouncer", file, edited, 65532);
+        },
         () => stack.container("app").remove({ force: true }),
       ],
-      planned: { "app-health": [], "app-server": [], "pooler-config": [] },
+      planned: {
+        "app-health": ["triggers.app"],
+        "app-server": [],
+        "pooler-config": ["settings.max_client_conn"],
+      },
     },
   ],
   [
     "PgBouncer's container removed, the application's stopped",
     {
       done: [() => stack.container("pgbouncer").remove({ force: true }), () => stack.container("app").stop()],
-      planned: { "app-health": [], "app-server": [], "pooler-server": [] },
+      planned: {
+        "app-health": ["triggers.app", "triggers.pgbouncer"],
+        "app-server": ["mustRun", "ports"],
+        "pooler-server": [],
+      },
     },
   ],
 ];
@@ -89,7 +103,11 @@ describe("drift", () => {
   it("Postgres' container stopped: seen and repaired the documented way", async () => {
     await stack.container("postgres").stop();
     await stack.must(["refresh", "--yes", "--target", "**::database-server", ...stack.flag]);
-    expect(await plan()).toEqual({ "app-health": [], "database-server": [] });
+    expect(await plan()).toEqual({
+      "app-health": ["triggers.postgres"],
+      "database-gate": ["triggers.server"],
+      "database-server": ["mustRun", "ports"],
+    });
     await stack.mustUp();
     await expectRowsAndHealth();
   });

@@ -1,7 +1,19 @@
 import { buffer } from "node:stream/consumers";
-import { pack } from "tar-stream";
+import { extract, pack } from "tar-stream";
 import { engine } from "./engine.ts";
 import type { TestStack } from "./stack.ts";
+
+/** A file of a running container. */
+export async function getFile(
+  stack: TestStack,
+  component: "postgres" | "pgbouncer" | "app",
+  path: string,
+): Promise<string> {
+  const archive = extract();
+  archive.end(await buffer(await stack.container(component).getArchive({ path })));
+  for await (const entry of archive) return (await buffer(entry)).toString();
+  throw new Error(`${component} has no ${path}`);
+}
 
 /**
  * Overwrites a file in a configuration volume, as somebody with access to the engine could: through a container that
