@@ -246,8 +246,13 @@ describe("the account", () => {
     );
     const { budget } = budgetOf(endless);
     expect(budget.problems).toEqual([]);
-    const output = accountJson(budget);
-    expect(JSON.parse(JSON.stringify(output))).toEqual(output);
+    for (const wanted of [
+      endless,
+      ...[...badConfigurations, ...sensibleConfigurations].map(([, one]) => one),
+    ]) {
+      const output = accountJson(budgetOf(wanted).budget);
+      expect(JSON.parse(JSON.stringify(output))).toEqual(output);
+    }
   });
 
   it("takes the application's server connections in session mode from its own pool", () => {
