@@ -19,13 +19,33 @@ export function smallestFix(input: SizingInput, check: Check, failing: Failing):
   const before = failing(input);
   const found: { readonly fix: Fix; readonly breaks: number }[] = [];
   for (const knob of check.knobs) {
-    const fix = turned(input, check.id, knob, failing);
-    if (fix === undefined) continue;
-    const broken = [...failing(withFix(input, fix))].filter((id) => !before.has(id));
-    if (broken.length === 0) return fix;
-    found.push({ fix, breaks: broken.length });
+    const smallest = turned(input, check.id, knob, failing);
+    if (smallest === undefined) continue;
+    const { fix, breaks } = furthered(input, smallest, knob, failing, before);
+    if (breaks === 0) return fix;
+    found.push({ fix, breaks });
   }
   return found.sort((a, b) => a.breaks - b.breaks)[0]?.fix;
+}
+
+/** Turns the setting on in the same direction where that mends what the change itself has broken. */
+function furthered(
+  input: SizingInput,
+  smallest: Fix,
+  { figure, direction }: Knob,
+  failing: Failing,
+  before: ReadonlySet<string>,
+): { readonly fix: Fix; readonly breaks: number } {
+  const brokenBy = (fix: Fix) => [...failing(withFix(input, fix))].filter((id) => !before.has(id));
+  const broken = brokenBy(smallest);
+  let fix = smallest;
+  for (const id of broken) {
+    if (!brokenBy(fix).includes(id)) continue;
+    const knob = { figure: { ...figure, value: fix.value, isUsers: true }, direction };
+    fix = turned(withFix(input, fix), id, knob, failing) ?? fix;
+  }
+  const breaks = brokenBy(fix).length;
+  return breaks === 0 ? { fix, breaks } : { fix: smallest, breaks: broken.length };
 }
 
 /** Bisects over the values of one setting; a check is monotone in each of its settings. */
