@@ -9,7 +9,7 @@ import { makePlace, type Place } from "../../test/provider/support/place.ts";
 import { scramVerifier } from "../../test/provider/support/scram.ts";
 import { addressOf } from "../../test/support/app-database.ts";
 import { type Postgres18, startPostgres18 } from "../../test/support/postgres18.ts";
-import { databaseName, type Sample, serverSizes, superuserReserved } from "./draw.ts";
+import { databaseName, jobsName, type Sample, serverSizes, superuserReserved } from "./draw.ts";
 
 export const password = "budget-password";
 /** The same for every role: PgBouncer logs in to Postgres with it only when both hold the identical one. */
@@ -102,7 +102,15 @@ async function runIn(pooler: Pooler, ini: string | undefined): Promise<void> {
     await pooler.place.start(await projectImage("pgbouncer/image"), 6432);
     pooler.isStarted = true;
   }
-  await runOnConsole(pooler.place.hostPort, ["RELOAD", "KILL", "RESUME"]);
+  const entries = [databaseName, jobsName];
+  await onConsole(pooler.place.hostPort, async (ask) => {
+    await ask("RELOAD");
+    const known = (await ask("SHOW DATABASES")).map(({ name }) => String(name));
+    for (const name of entries.filter((entry) => known.includes(entry))) {
+      await ask(`KILL ${name}`);
+      await ask(`RESUME ${name}`);
+    }
+  });
 }
 
 async function startServer(maxConnections: number): Promise<Postgres18> {
@@ -146,7 +154,10 @@ async function asSuperuser(server: Postgres18, statements: readonly string[]): P
   }
 }
 
-async function runOnConsole(port: number, commands: readonly string[]): Promise<void> {
+async function onConsole(
+  port: number,
+  work: (ask: (command: string) => Promise<Record<string, unknown>[]>) => Promise<void>,
+): Promise<void> {
   const deadline = Date.now() + 20_000;
   for (;;) {
     const client = new pg.Client({
@@ -159,8 +170,7 @@ async function runOnConsole(port: number, commands: readonly string[]): Promise<
     client.on("error", () => {});
     try {
       await client.connect();
-      for (const command of commands) await client.query(command);
-      return;
+      return await work(async (command) => (await client.query(command)).rows);
     } catch (error) {
       if (Date.now() > deadline) throw error;
     } finally {

@@ -135,6 +135,7 @@ function monitorConsoles(path: ConnectionPath): number {
 
 /** A limit of one database or role; nothing to check when it is off. */
 function ownLimit(path: ConnectionPath, id: string, limit: Figure, left: readonly Term[]): Check[] {
+  const setting = id.startsWith("user") ? "max_user_client_connections" : "max_db_client_connections";
   if (limitOf(limit) === Number.POSITIVE_INFINITY) return [];
   return [
     {
@@ -146,7 +147,7 @@ function ownLimit(path: ConnectionPath, id: string, limit: Figure, left: readonl
       left,
       relation: "<=",
       right: [ofAllProcesses(path, limit.path, limit.value)],
-      otherwise: "no more connections allowed",
+      otherwise: `client connections exceeded (${setting})`,
       knobs: [up(limit), ...fewerClients(path)],
     },
   ];

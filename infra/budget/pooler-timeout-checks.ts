@@ -81,18 +81,22 @@ function queueChecks(path: ConnectionPath, pool: Pool): Check[] {
 
 /** All off by default: a net below the timers of Postgres and the application. */
 function backstops(path: ConnectionPath, timers: ApplicationTimers): Check[] {
-  const net = (name: string, inner: Timer, otherwise: string): Check[] => {
+  const net = (name: string, inner: Timer | readonly Timer[], otherwise: string): Check[] => {
     const outer = timer(name, path.ofUser(roles.app, name));
     if (outer.value === 0) return [];
     const about = `${name} acts only when the timer inside it has not`;
     return [inside({ id: `backstop:${name}`, about, inner, outer, otherwise, knobs: [up(outer)] })];
   };
   const { statement, transaction, idleInTransaction, idle, lifetime } = timers;
+  const queue = path.pools
+    .filter((pool) => pool.isApplications)
+    .map((pool) => timer("query_wait_timeout", pool.queryWait));
   const longer = idleInTransaction.value > transaction.value ? idleInTransaction : transaction;
   const inTransaction = { ...longer, name: "the longer of idle-in-transaction and transaction timeout" };
   const rolledBack = "PgBouncer drops the client before Postgres rolls back";
   return [
-    ...net("query_timeout", statement, "the client is dropped while the statement runs on"),
+    // Its clock runs while the client is queued (seen on 1.26.1).
+    ...net("query_timeout", [...queue, statement], "the client is dropped while the statement runs on"),
     ...net("idle_transaction_timeout", idleInTransaction, rolledBack),
     ...net("transaction_timeout", inTransaction, rolledBack),
     ...net("client_idle_timeout", idle, "PgBouncer closes connections that the application still holds"),

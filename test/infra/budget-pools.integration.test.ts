@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { serverSizes } from "../../bench/budget/draw.ts";
@@ -127,6 +128,32 @@ describe.skipIf(!(await engineAvailable()))("PgBouncer's own rules", () => {
     await Promise.all(clients.splice(0).map((client) => client.end()));
   });
 
+  it.each(["query_timeout", "idle_transaction_timeout", "transaction_timeout", "client_idle_timeout"])(
+    "0 for %s in a role's entry is the global one, not never",
+    async (key) => {
+      const pgbouncer = { [key]: 1, ...entries({}, { [key]: 9 }) };
+      const ports = await lane.use({ input: inputOf(pgbouncer), deployment }, asZero(key));
+      const client = await connect(ports, roles.app, "poolkit");
+      const dropped = async () => {
+        if (key === "query_timeout") await client.query("SELECT pg_sleep(3)");
+        await client.query(key === "client_idle_timeout" ? "SELECT 1" : "BEGIN");
+        await sleep(2500);
+        await client.query("SELECT 1");
+      };
+      await expect(dropped()).rejects.toThrow(/timeout|terminated|not queryable/);
+    },
+  );
+
+  it("0 for server_lifetime in a database's entry is the global one, not use once", async () => {
+    const pgbouncer = { server_lifetime: 3600, ...entries({ server_lifetime: 9 }, {}) };
+    const ports = await lane.use({ input: inputOf(pgbouncer), deployment }, asZero("server_lifetime"));
+    const client = await connect(ports, roles.app, "poolkit");
+    const backend = async () => (await client.query("SELECT pg_backend_pid() AS pid")).rows[0].pid;
+    const before = await backend();
+    await sleep(1500);
+    expect(await backend()).toBe(before);
+  });
+
   it.each([
     ["the role's own size", { pool_size: 3 }, 3],
     ["the database's where the role has none", {}, 4],
@@ -155,6 +182,18 @@ describe.skipIf(!(await engineAvailable()))("PgBouncer's own rules", () => {
     ];
     const long = first.query("SELECT pg_sleep(3)");
     expect((await second.query("SELECT 1 AS answer")).rows).toEqual([{ answer: 1 }]);
+    await long;
+  });
+
+  it("query_timeout counts the time in the queue, too", async () => {
+    const pgbouncer = { ...entries({ pool_size: 1 }, { query_timeout: 3 }), server_connect_timeout: 1 };
+    const ports = await lane.use({ input: inputOf(pgbouncer), deployment });
+    const [first, second] = [
+      await connect(ports, roles.app, "poolkit"),
+      await connect(ports, roles.app, "poolkit"),
+    ];
+    const long = first.query("SELECT pg_sleep(2)");
+    await expect(second.query("SELECT pg_sleep(2)")).rejects.toThrow(/query.timeout/);
     await long;
   });
 

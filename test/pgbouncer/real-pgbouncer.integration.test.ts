@@ -196,7 +196,7 @@ describe.skipIf(!(await engineAvailable()))("a real PgBouncer 1.26", () => {
 
   it("reads fuzzed names and values as they were written, and nothing else; the rest is refused", async () => {
     const drawn = fc
-      .sample(fc.record({ name, dbname: text, query: text, user: name }), { numRuns: 1500, seed: 20261123 })
+      .sample(fc.record({ name, dbname: text, query: text, user: name }), { numRuns: 4500, seed: 20261123 })
       // The database of every name: SHOW DATABASES shows it under the names that clients ask for.
       .filter((one) => one.name !== "*" && one.user !== "*");
     const messages = fc.sample(text, { numRuns: 200, seed: 20261123 });
@@ -220,7 +220,7 @@ describe.skipIf(!(await engineAvailable()))("a real PgBouncer 1.26", () => {
     const written = drawn.filter((one) => !isRefused(sections(one)));
     const shownMessages = messages.filter(isPlainText);
     expect(drawn.length - written.length).toBeGreaterThan(500);
-    expect(2 * written.length).toBeGreaterThan(1000); // names, and as many databases and queries
+    expect(written.length).toBeGreaterThan(900); // each with two names and two values
     await write({ settings: base, databases: {}, users: {}, peers: {} });
     await rows("RELOAD");
     const config = await rows("SHOW CONFIG");

@@ -275,6 +275,17 @@ describe.skipIf(!(await engineAvailable()))("PgBouncerConfig on a running PgBoun
     expect([await running("unix_socket_dir"), await running("listen_backlog")]).toEqual(["/tmp", "512"]);
   });
 
+  it("takes a role's limits back when its entry is removed, which PgBouncer does not do by itself", async () => {
+    const limitOf = async () =>
+      (await onConsole("SHOW USERS")).find((row) => row.name === "poolkit_app")?.max_user_connections;
+    const before = await limitOf();
+    await up(inputs({}, { users: { poolkit_app: { max_user_connections: "7", pool_size: "2" } } }));
+    expect(String(await limitOf())).toBe("7");
+    await up(inputs({}));
+    expect(await limitOf()).toBe(before);
+    expect(await drift()).toEqual({});
+  });
+
   it("renews server connections when a trigger changes", async () => {
     const open = await client("poolkit_app", "poolkit");
     try {

@@ -477,6 +477,12 @@ export const badConfigurations: [string, SizingInput, string, string][] = [
     "less than 10",
   ],
   [
+    "a query backstop that forgets the queue, which its clock includes",
+    pgbouncer({ query_timeout: 20 }),
+    "pgbouncer.query_timeout",
+    "less than 20",
+  ],
+  [
     "a query backstop of the role's own",
     user({ query_timeout: 1 }),
     "pgbouncer.users.poolkit_app.query_timeout",
