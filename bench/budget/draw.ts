@@ -27,7 +27,7 @@ export interface Prediction {
 }
 
 /** `max_connections` of the servers that the samples run on: a change needs a restart, so there are only these. */
-export const serverSizes = [28, 40] as const;
+export const serverSizes = [32, 48] as const;
 export const superuserReserved = 3;
 export const databaseName = "poolkit";
 /** A second name for the same database, with a pool of its own. */

@@ -121,7 +121,7 @@ function consoleOf({ console }: Inputs): Connection {
 
 async function write(wanted: Inputs, former: Inputs | undefined, context: Context): Promise<Outputs> {
   const held = heldIni(wanted, former);
-  const first = held ?? iniOf(wanted);
+  const first = withEmptyRoles(held ?? iniOf(wanted), former?.users ?? {});
   const commands = former !== undefined && needsReconnect(wanted, former) ? ["RECONNECT"] : [];
   const consoles = former === undefined ? [consoleOf(wanted)] : [consoleOf(wanted), consoleOf(former)];
   const target = liveAt(wanted, consoles);
@@ -132,11 +132,17 @@ async function write(wanted: Inputs, former: Inputs | undefined, context: Contex
   await applyFiles(wanted, filesOf(wanted, first), application, context);
   const files = filesOf(wanted);
   // PgBouncer reads it at its next reload or start: the file is never behind what the stack says.
-  if (held !== undefined) await writeVolume(context, wanted, files);
+  if (!isDeepStrictEqual(first, iniOf(wanted))) await writeVolume(context, wanted, files);
   return {
     sha256: filesDigest(files),
     clientsHeldAt: held === undefined ? "" : new Date().toISOString(),
   };
+}
+
+/** PgBouncer keeps what a role's entry said when the entry is gone; an empty one takes it back. */
+function withEmptyRoles(ini: PgBouncerIni, former: PgBouncerIni["users"]): PgBouncerIni {
+  const none = Object.fromEntries(Object.keys(former).map((role) => [role, {}]));
+  return { ...ini, users: { ...none, ...ini.users } };
 }
 
 /** What PgBouncer runs until its limits on clients are lowered; undefined when this change lowers none of them. */

@@ -192,9 +192,11 @@ describe.skipIf(!(await engineAvailable()))("PgBouncer's own rules", () => {
       await connect(ports, roles.app, "poolkit"),
       await connect(ports, roles.app, "poolkit"),
     ];
-    const long = first.query("SELECT pg_sleep(2)");
-    await expect(second.query("SELECT pg_sleep(2)")).rejects.toThrow(/query.timeout/);
-    await long;
+    await first.query("BEGIN");
+    const queued = second.query("SELECT pg_sleep(2)").catch((error: Error) => error.message);
+    await sleep(2000);
+    await first.query("COMMIT");
+    expect(await queued).toMatch(/query.timeout/);
   });
 
   it("statement mode refuses transactions, which the application opens", async () => {
