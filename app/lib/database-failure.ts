@@ -153,7 +153,7 @@ const BY_MESSAGE: readonly (readonly [RegExp, FailureKind])[] = [
   [/connection error and is not queryable|was closed and is not queryable/, "stale_connection"],
   [/database pool was closed before this work had ended/, "cut_off"],
   [/Cannot use a pool after calling end|database pool was closed before this work began/, "pool_closed"],
-  [/no more connections allowed/, "client_limit"],
+  [/no more connections allowed|client connections exceeded/, "client_limit"],
   [/query_wait_timeout/, "queue_timeout"],
   [/too many clients|too many connections|remaining connection slots/, "connections_exhausted"],
   [/database system is (starting up|shutting down|in recovery mode)|not yet accepting/, "starting"],

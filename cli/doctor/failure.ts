@@ -39,7 +39,7 @@ const byErrno: Readonly<Record<string, Failure>> = {
 
 /** PgBouncer's own errors all carry 08P01, and node-postgres' none: only the text tells them apart. */
 const byMessage: readonly (readonly [RegExp, Failure])[] = [
-  [/no more connections allowed/, "client_limit"],
+  [/no more connections allowed|client connections exceeded/, "client_limit"],
   [/query_wait_timeout/, "queue_timeout"],
   [/too many (clients|connections)|remaining connection slots/, "connections_exhausted"],
   [/database system is (starting up|shutting down|in recovery mode)|not yet accepting/, "upstream_down"],

@@ -46,6 +46,11 @@ describe("classifyFailure", () => {
     ["Prisma, P1008", "connection_lost", coded({ code: "P1008" })],
     ["Postgres that recovers", "starting", coded({ code: "57P03", severity: "FATAL" })],
     [
+      "PgBouncer, a limit of the role's own",
+      "client_limit",
+      coded({ code: "08P01", message: "client connections exceeded (max_user_client_connections)" }),
+    ],
+    [
       "PgBouncer that quotes Postgres",
       "starting",
       coded({

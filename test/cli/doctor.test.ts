@@ -503,6 +503,7 @@ describe("failureOf", () => {
   it.each([
     [error("sorry, too many clients already", "53300"), "connections_exhausted"],
     [error("no more connections allowed (max_client_conn)", "08P01"), "client_limit"],
+    [error("client connections exceeded (max_db_client_connections)", "08P01"), "client_limit"],
     [error("query_wait_timeout", "08P01"), "queue_timeout"],
     [
       error("server login has been failing, cached error: connect failed (server_login_retry)", "08P01"),

@@ -279,9 +279,10 @@ describe.skipIf(!(await engineAvailable()))("PgBouncerConfig on a running PgBoun
     const limitOf = async () =>
       (await onConsole("SHOW USERS")).find((row) => row.name === "poolkit_app")?.max_user_connections;
     const before = await limitOf();
-    await up(inputs({}, { users: { poolkit_app: { max_user_connections: "7", pool_size: "2" } } }));
+    const settings = { default_pool_size: "30", listen_backlog: "512" };
+    await up(inputs(settings, { users: { poolkit_app: { max_user_connections: "7", pool_size: "2" } } }));
     expect(String(await limitOf())).toBe("7");
-    await up(inputs({}));
+    await up(inputs(settings));
     expect(await limitOf()).toBe(before);
     expect(await drift()).toEqual({});
   });
