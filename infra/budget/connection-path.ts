@@ -162,9 +162,18 @@ export function reserveServers(path: ConnectionPath, { reserve }: Pool): number 
   return path.global("reserve_pool_timeout").value === 0 ? 0 : reserve.value;
 }
 
-/** What one pool can have under the caps above it, the others at rest. One process. */
-export function cappedServers(path: ConnectionPath, pool: Pool): number {
-  return Math.min(poolServers(path, pool), limitOf(pool.databaseCap), limitOf(pool.userCap));
+/**
+ * What one pool has under the caps above it, whatever the role's other pools hold: PgBouncer gives a server that one
+ * of them releases to its own next client first, so that a pool may get none of them for any length of time. One
+ * process.
+ */
+export function ownServers(path: ConnectionPath, pool: Pool, wanted = poolServers(path, pool)): number {
+  const others = path.pools.filter(({ user, name }) => user === pool.user && name !== pool.name);
+  const taken = others.reduce(
+    (sum, other) => sum + Math.min(poolServers(path, other), limitOf(other.databaseCap)),
+    0,
+  );
+  return Math.min(wanted, limitOf(pool.databaseCap), Math.max(0, limitOf(pool.userCap) - taken));
 }
 
 /** The same for all pools together, under `max_db_connections` and `max_user_connections`. One process. */

@@ -11,7 +11,7 @@ import {
   abandonedBackends,
   allServers,
   type ConnectionPath,
-  cappedServers,
+  ownServers,
   type Pool,
   poolServers,
 } from "./connection-path.ts";
@@ -241,13 +241,15 @@ function applicationPoolChecks(path: ConnectionPath, pool: Pool): Check[] {
         unit: "connections",
         left: applicationClients(path),
         relation: "<=",
-        right: [ofAllProcesses(path, `server connections of ${pool.name}`, cappedServers(path, pool))],
+        right: [ofAllProcesses(path, `server connections of ${pool.name}`, ownServers(path, pool))],
         otherwise: "query_wait_timeout",
         knobs: [...fewerClients(path), up(pool.size), up(pool.databaseCap), up(pool.userCap)],
       },
     ];
   }
-  return pool.queryWait.value === 0 ? checks : [...checks, queueWait(path, pool, servers)];
+  return pool.queryWait.value === 0
+    ? checks
+    : [...checks, queueWait(path, pool, ownServers(path, pool, servers))];
 }
 
 /** (clients - servers) x transaction / servers: how long the last one waits when all come at once. */
@@ -255,7 +257,7 @@ function queueWait(path: ConnectionPath, pool: Pool, servers: number): Check {
   const clients = busiestShare(path, total(applicationClients(path)));
   const declared = path.option("transactionMilliseconds");
   const milliseconds = declared.value === 0 ? assumedTransactionMilliseconds : declared.value;
-  const wait = (Math.max(0, clients - servers) / servers) * (milliseconds / 1000);
+  const wait = clients <= servers ? 0 : ((clients - servers) / servers) * (milliseconds / 1000);
   const assumed = declared.value === 0 ? " assumed" : "";
   return {
     id: "queue-wait",
@@ -272,7 +274,7 @@ function queueWait(path: ConnectionPath, pool: Pool, servers: number): Check {
     relation: "<=",
     right: [{ what: "query_wait_timeout / 2", value: pool.queryWait.value / 2 }],
     otherwise: "query_wait_timeout",
-    knobs: [up(pool.size), ...fewerClients(path), up(pool.queryWait)],
+    knobs: [up(pool.size), up(pool.userCap), ...fewerClients(path), up(pool.queryWait)],
   };
 }
 

@@ -269,6 +269,30 @@ export const badConfigurations: [string, SizingInput, string, string][] = [
     "pgbouncer.users.poolkit_app.query_wait_timeout",
     "2 (query_wait_timeout / 2)",
   ],
+  [
+    "a cap of the role that another entry may use up",
+    pgbouncer(
+      {
+        databases: { jobs: { pool_size: 4, reserve_pool_size: 1 } },
+        users: { poolkit_app: { max_user_connections: 16 } },
+      },
+      { budget: { transactionMilliseconds: 1000 } },
+    ),
+    "pgbouncer.users.poolkit_app.max_user_connections",
+    "(45 clients - 11 servers) / 11",
+  ],
+  [
+    "a cap of the role in session mode that another entry may use up",
+    pgbouncer({
+      pool_mode: "session",
+      default_pool_size: 50,
+      max_db_connections: 60,
+      databases: { jobs: { pool_size: 6, reserve_pool_size: 0 } },
+      users: { poolkit_app: { max_user_connections: 50 } },
+    }),
+    "pgbouncer.default_pool_size",
+    "44 (server connections of poolkit/poolkit_app)",
+  ],
   // modes
   [
     "session mode for more clients than servers",
