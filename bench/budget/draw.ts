@@ -35,7 +35,7 @@ export const jobsName = "jobs";
 
 /** The inequalities that a load can break; the others are about timers and rules of thumb. */
 const provable =
-  /^(pgbouncer-clients|postgres-connections|queue-wait|session-servers|database-clients:|user-clients:poolkit_app)/;
+  /^(pgbouncer-clients|postgres-connections|queue-wait|session-servers|shared-cap:|database-clients:|user-clients:poolkit_app)/;
 
 /** Limits on clients besides `max_client_conn`. */
 const clientLimits = {

@@ -168,12 +168,17 @@ export function reserveServers(path: ConnectionPath, { reserve }: Pool): number 
  * process.
  */
 export function ownServers(path: ConnectionPath, pool: Pool, wanted = poolServers(path, pool)): number {
-  const others = path.pools.filter(({ user, name }) => user === pool.user && name !== pool.name);
-  const taken = others.reduce(
-    (sum, other) => sum + Math.min(poolServers(path, other), limitOf(other.databaseCap)),
+  const left = Math.max(0, limitOf(pool.userCap) - siblingServers(path, pool));
+  return Math.min(wanted, limitOf(pool.databaseCap), left);
+}
+
+/** Servers that the role's other pools may hold at the same moment. */
+export function siblingServers(path: ConnectionPath, pool: Pool): number {
+  const siblings = path.pools.filter(({ user, name }) => user === pool.user && name !== pool.name);
+  return siblings.reduce(
+    (sum, sibling) => sum + Math.min(poolServers(path, sibling), limitOf(sibling.databaseCap)),
     0,
   );
-  return Math.min(wanted, limitOf(pool.databaseCap), Math.max(0, limitOf(pool.userCap) - taken));
 }
 
 /** The same for all pools together, under `max_db_connections` and `max_user_connections`. One process. */

@@ -14,6 +14,7 @@ import {
   ownServers,
   type Pool,
   poolServers,
+  siblingServers,
 } from "./connection-path.ts";
 import { limitOf } from "./figure.ts";
 import { assumedTransactionMilliseconds } from "./options.ts";
@@ -156,6 +157,9 @@ function poolChecks(path: ConnectionPath, pool: Pool): Check[] {
     { name: "max_db_connections", cap: pool.databaseCap },
     { name: "max_user_connections", cap: pool.userCap },
   ].filter(({ cap }) => cap.value > 0);
+  const siblings = path.pools
+    .filter(({ user, name }) => user === pool.user && name !== pool.name)
+    .map(({ name }) => name);
   const isUnlimited = size.value === Number.POSITIVE_INFINITY;
   return [
     ...caps.map(
@@ -177,6 +181,29 @@ function poolChecks(path: ConnectionPath, pool: Pool): Check[] {
         knobs: [up(cap), down(pool.size)],
       }),
     ),
+    ...(pool.userCap.value === 0 || siblings.length === 0
+      ? []
+      : [
+          {
+            id: `shared-cap:${pool.name}`,
+            about: `pool ${pool.name} has a server whatever the role's other pools hold`,
+            severity: "refuse" as const,
+            ...capacity,
+            left: [
+              { what: "one of its own", value: 1 },
+              {
+                what: `other pools of the role: ${siblings.join(", ")}`,
+                value: siblingServers(path, pool),
+              },
+            ],
+            right: [{ what: "max_user_connections", value: pool.userCap.value }],
+            otherwise: "query_wait_timeout: the others' clients keep every server that is released",
+            knobs: [
+              up(pool.userCap),
+              ...path.pools.filter(({ name }) => name !== pool.name).map(({ size: other }) => down(other)),
+            ],
+          },
+        ]),
     ...(pool.minimum.value === 0 || isUnlimited
       ? []
       : [

@@ -199,6 +199,33 @@ describe.skipIf(!(await engineAvailable()))("PgBouncer's own rules", () => {
     expect(await queued).toMatch(/query.timeout/);
   });
 
+  it("a cap of the role that one entry uses up leaves the other entry no server, however short the queries", async () => {
+    const pgbouncer = {
+      ...entries({ pool_size: 2 }, { max_user_connections: 2 }),
+      databases: { poolkit: { pool_size: 2 }, jobs: { pool_size: 2 } },
+      query_wait_timeout: 1,
+      server_connect_timeout: 1,
+    };
+    const ports = await lane.use({ input: inputOf(pgbouncer), deployment });
+    const busy = await Promise.all(Array.from({ length: 6 }, () => connect(ports, roles.app, "poolkit")));
+    let isOver = false;
+    const work = busy.map(async (client) => {
+      while (!isOver) await client.query("SELECT pg_sleep(0.05)");
+    });
+    await sleep(300);
+    const starved = await connect(ports, roles.app, "jobs").then((client) =>
+      client.query("SELECT 1").then(
+        () => "served",
+        (error: Error) => error.message,
+      ),
+    );
+    isOver = true;
+    await Promise.all(work);
+    expect(starved).toContain("query_wait_timeout");
+    const { problems } = budgetOf(inputOf(pgbouncer), deployment).budget;
+    expect(problems.map(({ found }) => found).join()).toContain("pool jobs/poolkit_app has a server");
+  });
+
   it("statement mode refuses transactions, which the application opens", async () => {
     const ports = await lane.use({ input: inputOf({ pool_mode: "statement" }), deployment });
     const client = await connect(ports, roles.app, "poolkit");

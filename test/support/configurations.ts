@@ -282,6 +282,12 @@ export const badConfigurations: [string, SizingInput, string, string][] = [
     "(45 clients - 11 servers) / 11",
   ],
   [
+    "a cap of the role that one entry alone may use up",
+    pgbouncer({ databases: { jobs: {} }, users: { poolkit_app: { max_user_connections: 20 } } }),
+    "pgbouncer.users.poolkit_app.max_user_connections",
+    "21 connections (pool poolkit/poolkit_app has a server",
+  ],
+  [
     "a cap of the role in session mode that another entry may use up",
     pgbouncer({
       pool_mode: "session",
