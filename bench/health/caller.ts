@@ -26,13 +26,18 @@ export interface Asked {
  */
 export class Caller {
   readonly #child: ChildProcess = fork(path.join(import.meta.dirname, "caller-process.ts"));
+  readonly #ended: Promise<never> = once(this.#child, "exit").then(() =>
+    Promise.reject(new Error("the caller gave up")),
+  );
+
+  constructor() {
+    this.#ended.catch(() => {}); // it ends when told to, too
+  }
 
   async ask(order: Order): Promise<Asked> {
-    const ended = once(this.#child, "exit").then(() => Promise.reject(new Error("the caller gave up")));
-    ended.catch(() => {}); // it ends later, when told to
     // By a message: arguments of a process are there for everybody to read.
     this.#child.send(order);
-    const [asked]: Asked[] = await Promise.race([once(this.#child, "message"), ended]);
+    const [asked]: Asked[] = await Promise.race([once(this.#child, "message"), this.#ended]);
     if (asked === undefined) throw new Error("the caller said nothing");
     return asked;
   }
