@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { METRICS } from "../../app/metrics/catalogue.ts";
 import { type AppDatabase, startAppDatabase } from "../support/app-database.ts";
@@ -30,11 +31,16 @@ describe.skipIf(!(await engineAvailable()))("metrics over PgBouncer and Postgres
   });
   afterAll(() => database?.stop());
 
-  const start = async (enhanced: string, environment: Record<string, string> = {}) => {
+  const start = async (
+    enhanced: string,
+    environment: Record<string, string> = {},
+    change: Record<string, string> = {},
+  ) => {
     const settings = {
       DATABASE_CONNECTION_LIMIT: String(LIMIT),
       DATABASE_POOL_TIMEOUT: "30",
       USE_ENHANCED_POOLING: enhanced,
+      ...change,
     };
     app = await AppProcess.start({ settings, databaseUrl: database.urls.database }, environment);
   };
@@ -173,5 +179,58 @@ describe.skipIf(!(await engineAvailable()))("metrics over PgBouncer and Postgres
     );
     expect(text).not.toContain("canary");
     expect(text).not.toContain(METRICS_TOKEN);
+  });
+
+  // The last test: PgBouncer does not come back.
+  it("move when PgBouncer is full, frozen and gone, and when the process stands still", async () => {
+    await start(
+      "true",
+      {},
+      {
+        DATABASE_CONNECTION_LIMIT: "2",
+        DATABASE_POOL_TIMEOUT: "1",
+        DATABASE_LEAK_THRESHOLD: "1",
+        DATABASE_RETRY_BUDGET: "2",
+      },
+    );
+    const value = async (name: string, labels: Series["labels"] = {}) =>
+      valueIn(await scrape(), name, labels);
+    const moved = (name: string, labels: Series["labels"] = {}) =>
+      eventually(async () => ((await value(name, labels)) ?? 0) > 0, { what: `${name} that moves` });
+    const moving: [string, Series["labels"]][] = [
+      ["poolkit_retries_total", { reason: "client_limit" }],
+      ["db_client_connection_timeouts_total", {}],
+      ["poolkit_pool_leaks_total", {}],
+      ["poolkit_pool_overdue_connections", {}],
+      ["poolkit_circuit_opened_total", {}],
+      ["poolkit_circuit_state", { state: "open" }],
+    ];
+    expect((await app.get("/api/sessions")).status).toBe(200);
+    const before = await scrape();
+    expect(moving.map(([name, labels]) => valueIn(before, name, labels))).toEqual(moving.map(() => 0));
+
+    // With no connection left of the first request, so that new ones are asked for.
+    await eventually(async () => (await clients()).active === 0, { what: "a pool without connections" });
+    await database.pgbouncer.console("SET max_client_conn = 0");
+    load = startLoad(4, () => app.get("/api/sessions"));
+    await moved("poolkit_retries_total", { reason: "client_limit" });
+    await database.pgbouncer.console("SET max_client_conn = 200");
+
+    await database.pgbouncer.container.pause();
+    await moved("db_client_connection_timeouts_total");
+    await moved("poolkit_pool_leaks_total");
+    await moved("poolkit_pool_overdue_connections");
+    await database.pgbouncer.container.unpause();
+
+    await database.pgbouncer.container.stop({ t: 1 });
+    await moved("poolkit_circuit_opened_total");
+    await moved("poolkit_circuit_state", { state: "open" });
+    expect(await value("poolkit_circuit_state", { state: "closed" })).toBe(0);
+
+    await scrape(); // the lag is that since the scrape before
+    app.child.kill("SIGSTOP");
+    await sleep(500);
+    app.child.kill("SIGCONT");
+    expect(await value("nodejs_eventloop_lag_max_seconds")).toBeGreaterThan(0.4);
   });
 });
