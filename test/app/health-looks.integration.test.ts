@@ -67,12 +67,13 @@ describe.skipIf(!(await engineAvailable()))("looks of database health", () => {
     repairs.push(async () => way.close());
     repairs.push(() => relayed.stop());
     const asked = (what: string) => way.queries.filter((query) => query === what).length;
-    await Promise.all(Array.from({ length: 100 }, () => relayed.health()));
-    // A look, and another one where the hundred answers took longer than the first is fresh.
-    expect(asked("SHOW POOLS")).toBeGreaterThan(0);
-    expect(asked("SHOW POOLS")).toBeLessThanOrEqual(2);
+    await eventually(async () => asked("SHOW POOLS") > 0, { what: "a first look" });
     const before = { pools: asked("SHOW POOLS"), config: asked("SHOW CONFIG") };
     const began = performance.now();
+    await Promise.all(Array.from({ length: 100 }, () => relayed.health()));
+    expect(asked("SHOW POOLS") - before.pools).toBeLessThanOrEqual(
+      Math.ceil((2 * (performance.now() - began)) / 1000) + 1,
+    );
     const load = startLoad(100, () => relayed.get("/api/admin/database-health"));
     await sleep(4000);
     expect((await load.stop()).failures).toEqual([]);
@@ -98,13 +99,16 @@ describe.skipIf(!(await engineAvailable()))("looks of database health", () => {
         () => new pg.Client({ connectionString: url.href }),
       );
       await Promise.all(clients.map((client) => client.connect()));
-      const waiting = clients.map((client) => client.query("SELECT pg_advisory_lock_shared(1)"));
+      const waiting = clients.map((client) => client.query("SELECT pg_advisory_xact_lock_shared(1)"));
       const requests = [app.get("/api/sessions"), app.get("/api/sessions")];
       const last: { health?: unknown; real?: unknown } = {};
       await eventually(
         async () => {
           const { pool } = await app.health();
-          last.health = [withoutWait(pool.pgbouncer.pools), pool.postgres.byState];
+          last.health = [
+            withoutWait(pool.pgbouncer.pools),
+            Object.entries(pool.postgres.byState ?? {}).sort(),
+          ];
           last.real = [withoutWait(await realPools()), await realStates(holder)];
           const shown = JSON.stringify(last.health);
           return shown === JSON.stringify(last.real) && shown.includes('"cl_waiting":2');
@@ -146,10 +150,9 @@ describe.skipIf(!(await engineAvailable()))("looks of database health", () => {
     const { rows } = await holder.query<{ state: string; sessions: number }>(
       `SELECT CASE WHEN pid = pg_backend_pid() THEN 'idle in transaction' ELSE state END AS state, count(*)::int AS sessions
        FROM pg_stat_activity WHERE backend_type = 'client backend'
-       AND NOT (application_name = 'poolkit-health' AND usename = 'poolkit_monitor' AND client_port IS NOT NULL AND query NOT LIKE '%advisory%')
-       GROUP BY 1`,
+       AND NOT (application_name = 'poolkit-health' AND usename = 'poolkit_monitor') GROUP BY 1 ORDER BY 1`,
     );
-    return Object.fromEntries(rows.map(({ state, sessions }) => [state, sessions]));
+    return rows.map(({ state, sessions }) => [state, sessions]).sort();
   };
 
   it("counts sessions seldom where that takes long, and costs PgBouncer no server connection", async () => {
@@ -189,7 +192,7 @@ describe.skipIf(!(await engineAvailable()))("looks of database health", () => {
     await fault(
       `CREATE SCHEMA slow; CREATE SEQUENCE slow.written;
        CREATE FUNCTION slow.generate_series(integer, integer) RETURNS SETOF integer LANGUAGE sql VOLATILE SECURITY DEFINER
-         AS 'SELECT nextval(''slow.written'')::int UNION ALL SELECT 1 WHERE pg_sleep(1.5) IS NOT NULL';
+         AS 'SELECT nextval(''slow.written'')::int UNION ALL SELECT 1 WHERE coalesce(pg_sleep(1.5)::text, ) = ';
        GRANT USAGE ON SCHEMA slow TO poolkit_monitor;
        ALTER ROLE poolkit_monitor IN DATABASE poolkit SET search_path = slow, pg_catalog`,
       "ALTER ROLE poolkit_monitor IN DATABASE poolkit RESET search_path; DROP SCHEMA slow CASCADE",
