@@ -39,7 +39,7 @@ export interface HealthSources {
   pool(): PoolState;
   /** HTTP requests of this process. */
   requests(): RequestCounts;
-  /** Hears the verdict of every look and every body. @default nobody does */
+  /** Hears the verdict of everything that was looked at for somebody, in the order of the looks. @default nobody does */
   onVerdict?(verdict: ToldVerdict): void;
 }
 
@@ -91,33 +91,30 @@ export class Health {
     return (await this.#path.get()).ok;
   }
 
-  /**
-   * The figures of every layer, without what costs Postgres more than a glance. Answers within 2 s. Tells the verdict, too:
-   * what asks for figures all the time lets the log know of a cause that nobody asks for.
-   */
+  /** The figures of every layer, without what costs Postgres more than a glance. Answers within 2 s. */
   async layers(): Promise<Layers> {
-    const [path, components] = await Promise.all([this.#path.get(), this.#components.get()]);
-    const seen = this.#observation(path, components);
-    this.#sources.onVerdict?.(verdictOf(seen));
-    return layersOf(seen);
+    return layersOf(await this.#look());
   }
 
   /** The whole body, the same object for calls close to each other. Answers within 2 s, whatever is broken. */
   async body(): Promise<HealthBody> {
     const known = this.#freshBody();
     if (known !== null) return known;
-    const [path, components, sessions] = await Promise.all([
-      this.#path.get(),
-      this.#components.get(),
-      this.#sessions.get(),
-    ]);
+    const [seen, sessions] = await Promise.all([this.#look(), this.#sessions.get()]);
     // Those who waited for the same looks get the same body.
     const made = this.#freshBody();
     if (made !== null) return made;
-    const body = this.#bodyOf(this.#observation(path, components), sessions);
+    const body = this.#bodyOf(seen, sessions);
     this.#last = { body, at: performance.now() };
-    this.#sources.onVerdict?.({ status: body.status, cause: body.cause, output: body.output ?? null });
     return body;
+  }
+
+  /** What the verdict is made of; tells it, so that who looks all the time lets the log know of what nobody asks for. */
+  async #look(): Promise<Observation> {
+    const [path, components] = await Promise.all([this.#path.get(), this.#components.get()]);
+    const seen = this.#observation(path, components);
+    this.#sources.onVerdict?.(verdictOf(seen));
+    return seen;
   }
 
   #freshBody(): HealthBody | null {
