@@ -85,50 +85,6 @@ describe.skipIf(!(await engineAvailable()))("looks of database health", () => {
     expect(asked("SHOW CLIENTS")).toBe(0);
   });
 
-  it("shows PgBouncer's pools and Postgres' sessions as they are, while a lock is held", async () => {
-    await passes();
-    await database.asSuperuser(async (holder) => {
-      await holder.query("BEGIN; SELECT pg_advisory_lock(1)");
-      await holder.query("LOCK TABLE app.chat_sessions IN ACCESS EXCLUSIVE MODE");
-      // Seven clients of another user than health's own, so that two of them wait and health does not.
-      const url = new URL(database.urls.database);
-      const { username, password } = new URL(database.urls.monitor);
-      Object.assign(url, { username, password });
-      const clients = Array.from(
-        { length: POOL_SIZE + 2 },
-        () => new pg.Client({ connectionString: url.href }),
-      );
-      await Promise.all(clients.map((client) => client.connect()));
-      const waiting = clients.map((client) => client.query("SELECT pg_advisory_xact_lock_shared(1)"));
-      const requests = [app.get("/api/sessions"), app.get("/api/sessions")];
-      const last: { health?: unknown; real?: unknown } = {};
-      await eventually(
-        async () => {
-          const { pool } = await app.health();
-          last.health = [
-            withoutWait(pool.pgbouncer.pools),
-            Object.entries(pool.postgres.byState ?? {}).sort(),
-          ];
-          last.real = [withoutWait(await realPools()), await realStates(holder)];
-          const shown = JSON.stringify(last.health);
-          return shown === JSON.stringify(last.real) && shown.includes('"cl_waiting":2');
-        },
-        { what: "figures as they are" },
-      ).catch((error: Error) => {
-        throw new Error(`${error.message}; ${JSON.stringify(last)}`);
-      });
-      const held = await realPools();
-      const [pool] = held.filter(({ user }) => user === username);
-      expect(pool).toMatchObject({ cl_active: POOL_SIZE, cl_waiting: 2, sv_active: POOL_SIZE, sv_idle: 0 });
-      await holder.query("SELECT pg_advisory_unlock(1)");
-      await holder.query("ROLLBACK");
-      await Promise.all(waiting);
-      await Promise.all(clients.map((client) => client.end()));
-      expect((await Promise.all(requests)).map(({ status }) => status)).toEqual([200, 200]);
-    });
-    await passes();
-  });
-
   const realPools = async () => {
     const sizes = new Map(
       (await database.pgbouncer.console("SHOW DATABASES")).map((row) => [row.name, Number(row.pool_size)]),
@@ -147,6 +103,8 @@ describe.skipIf(!(await engineAvailable()))("looks of database health", () => {
   };
   /** Of all client connections but health's own direct one; the one that asks is idle while health looks. */
   const realStates = async (holder: pg.Client) => {
+    // Within a transaction the first look at the sessions would stand.
+    await holder.query("SELECT pg_stat_clear_snapshot()");
     const { rows } = await holder.query<{ state: string; sessions: number }>(
       `SELECT CASE WHEN pid = pg_backend_pid() THEN 'idle in transaction' ELSE state END AS state, count(*)::int AS sessions
        FROM pg_stat_activity WHERE backend_type = 'client backend'
@@ -161,7 +119,7 @@ describe.skipIf(!(await engineAvailable()))("looks of database health", () => {
     await fault(
       `CREATE SEQUENCE app.counted;
        CREATE FUNCTION app.slow_row() RETURNS boolean LANGUAGE sql VOLATILE SECURITY DEFINER
-         AS 'SELECT nextval(''app.counted'') > 0 AND coalesce(pg_sleep(0.5)::text, '''') = ''''';
+         AS $$SELECT nextval('app.counted') > 0 AND coalesce(pg_sleep(0.5)::text, '') = ''$$;
        CREATE POLICY slow ON app.chat_sessions USING (app.slow_row());
        ALTER TABLE app.chat_sessions ENABLE ROW LEVEL SECURITY`,
       `ALTER TABLE app.chat_sessions DISABLE ROW LEVEL SECURITY;
@@ -173,7 +131,11 @@ describe.skipIf(!(await engineAvailable()))("looks of database health", () => {
       );
       return rows.map(({ pid }) => Number(pid));
     };
-    await eventually(async () => (await countOf("app.counted")) > 0, { what: "a count that is slow" });
+    const isCounting = async () => {
+      await app.health();
+      return (await countOf("app.counted")) > 0;
+    };
+    await eventually(isCounting, { what: "a count that is slow" });
     const before = await servers();
     const end = Date.now() + 8000;
     let sessions: unknown;
@@ -192,7 +154,7 @@ describe.skipIf(!(await engineAvailable()))("looks of database health", () => {
     await fault(
       `CREATE SCHEMA slow; CREATE SEQUENCE slow.written;
        CREATE FUNCTION slow.generate_series(integer, integer) RETURNS SETOF integer LANGUAGE sql VOLATILE SECURITY DEFINER
-         AS 'SELECT nextval(''slow.written'')::int UNION ALL SELECT 1 WHERE coalesce(pg_sleep(1.5)::text, ) = ';
+         AS $$SELECT nextval('slow.written')::int UNION ALL SELECT 1 WHERE coalesce(pg_sleep(1.5)::text, '') = ''$$;
        GRANT USAGE ON SCHEMA slow TO poolkit_monitor;
        ALTER ROLE poolkit_monitor IN DATABASE poolkit SET search_path = slow, pg_catalog`,
       "ALTER ROLE poolkit_monitor IN DATABASE poolkit RESET search_path; DROP SCHEMA slow CASCADE",
@@ -232,6 +194,53 @@ describe.skipIf(!(await engineAvailable()))("looks of database health", () => {
       what: "the log of its end",
       timeoutMs: 10_000,
     });
+  });
+
+  // Counts of sessions wait for the lock, too, and pause after that.
+  it("shows PgBouncer's pools and Postgres' sessions as they are, while a lock is held", async () => {
+    await passes();
+    await database.asSuperuser(async (holder) => {
+      await holder.query("BEGIN; SELECT pg_advisory_lock(1)");
+      await holder.query("LOCK TABLE app.chat_sessions IN ACCESS EXCLUSIVE MODE");
+      // Seven clients of another user than health's own, so that two of them wait and health does not.
+      const url = new URL(database.urls.database);
+      const { username, password } = new URL(database.urls.monitor);
+      Object.assign(url, { username, password });
+      const clients = Array.from(
+        { length: POOL_SIZE + 2 },
+        () => new pg.Client({ connectionString: url.href }),
+      );
+      for (const client of clients) client.on("error", () => {}); // cut where the test failed
+      repairs.push(() => Promise.all(clients.map((client) => client.end().catch(() => {}))));
+      await Promise.all(clients.map((client) => client.connect()));
+      const waiting = clients.map((client) => client.query("SELECT pg_advisory_xact_lock_shared(1)"));
+      for (const one of waiting) one.catch(() => {});
+      const requests = [app.get("/api/sessions"), app.get("/api/sessions")];
+      const last: { health?: unknown; real?: unknown } = {};
+      await eventually(
+        async () => {
+          const { pool } = await app.health();
+          last.health = [
+            withoutWait(pool.pgbouncer.pools),
+            Object.entries(pool.postgres.byState ?? {}).sort(),
+          ];
+          last.real = [withoutWait(await realPools()), await realStates(holder)];
+          const shown = JSON.stringify(last.health);
+          return shown === JSON.stringify(last.real) && shown.includes('"cl_waiting":2');
+        },
+        { what: "figures as they are" },
+      ).catch((error: Error) => {
+        throw new Error(`${error.message}; ${JSON.stringify(last)}`);
+      });
+      const held = await realPools();
+      const [pool] = held.filter(({ user }) => user === username);
+      expect(pool).toMatchObject({ cl_active: POOL_SIZE, cl_waiting: 2, sv_active: POOL_SIZE, sv_idle: 0 });
+      await holder.query("SELECT pg_advisory_unlock(1)");
+      await holder.query("ROLLBACK");
+      await Promise.all(waiting);
+      expect((await Promise.all(requests)).map(({ status }) => status)).toEqual([200, 200]);
+    });
+    await passes();
   });
 });
 
