@@ -1,21 +1,31 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { loadConfig } from "../../app/lib/config.ts";
 import { classifyFailure } from "../../app/lib/database-failure.ts";
 import { databasePool, prisma } from "../../app/lib/prisma.ts";
 import { inTransaction } from "../../app/lib/transaction.ts";
 import { idempotent, withCaller } from "../../app/lib/work-context.ts";
+import { beginImport, endImport, readImport } from "../../app/processing/import-store.ts";
 import { type AppDatabase, startAppDatabase } from "../support/app-database.ts";
+import { AppProcess } from "../support/app-process.ts";
 import { eventually } from "../support/load.ts";
 import { engineAvailable } from "../support/postgres18.ts";
+import { parseScrape } from "../support/scrape.ts";
 
 describe.skipIf(!(await engineAvailable()))("what the layer does about failures", () => {
   let database: AppDatabase;
+  let app: AppProcess | undefined;
   const logged: { readonly fields: object; readonly message: string }[] = [];
 
   beforeAll(async () => {
     database = await startAppDatabase();
     const log = (fields: object, message: string) => void logged.push({ fields, message });
     databasePool.logTo({ debug: () => {}, info: log, warn: log });
+  });
+  afterEach(async () => {
+    await app?.stop();
+    app = undefined;
   });
   afterAll(async () => {
     await databasePool.close(5000);
@@ -38,10 +48,10 @@ describe.skipIf(!(await engineAvailable()))("what the layer does about failures"
   };
   const retries = () => databasePool.state().counters.retries;
 
-  /** Locks the companies, waits until a statement with `text` waits for them, ends its server process, unlocks. */
-  const killWaiting = (text: string) =>
+  /** Locks a table, waits until a statement with `text` waits for it, ends its server process, unlocks. */
+  const killWaiting = (text: string, table = "companies") =>
     database.asSuperuser(async (client) => {
-      await client.query("BEGIN; LOCK TABLE app.companies");
+      await client.query(`BEGIN; LOCK TABLE app.${table}`);
       const waiting = async () => {
         // On a connection of its own: inside of a transaction Postgres shows the same picture again and again.
         const { rows } = await database.asSuperuser((other) =>
@@ -79,6 +89,66 @@ describe.skipIf(!(await engineAvailable()))("what the layer does about failures"
     await eventually(async () => (await lockHolders(database)) === 1);
     expect(await idempotent(touch)).toEqual({ count: 1 });
     await second;
+  });
+
+  it("writes the end of an import down once, although its connection was killed", async () => {
+    await use();
+    const id = await beginImport("Killed", "killed.csv", 30);
+    const killed = killWaiting("UPDATE", "imports");
+    await eventually(async () => (await lockHolders(database, "imports")) === 1);
+    const end = { status: "COMPLETED", error: null, sha256: "0", rejected: 1 } as const;
+    await endImport(id, { ...end, rejections: [{ line: 7, reason: "because" }] });
+    await killed;
+    expect(await readImport(id)).toMatchObject({
+      status: "COMPLETED",
+      rejections: [{ line: 7, reason: "because" }],
+    });
+  });
+
+  it("gives up within the budget while PgBouncer stays full, and counts that", async () => {
+    await use({ DATABASE_RETRY_BUDGET: "1" });
+    await database.pgbouncer.console("SET max_client_conn = 0");
+    const before = databasePool.state().counters.retriesGivenUp;
+    const since = performance.now();
+    const refused = await prisma.company.count().catch(classifyFailure);
+    const afterMs = performance.now() - since;
+    await database.pgbouncer.console("SET max_client_conn = 200");
+    expect(refused).toBe("client_limit");
+    expect(afterMs).toBeLessThan(2500);
+    expect(databasePool.state().counters.retriesGivenUp).toBe(before + 1);
+  });
+
+  it("breaks what a former pool still holds at the deadline of a live change, in enhanced mode", async () => {
+    await use({
+      DATABASE_ACQUIRE_TIMEOUT: "0.5",
+      DATABASE_TRANSACTION_TIMEOUT: "0.5",
+      DATABASE_RETRY_BUDGET: "0",
+    });
+    const { promise: unlocked, resolve: unlock } = Promise.withResolvers<void>();
+    const locked = database.asSuperuser(async (client) => {
+      await client.query("BEGIN; LOCK TABLE app.companies");
+      await unlocked;
+      await client.query("ROLLBACK");
+    });
+    await eventually(async () => (await lockHolders(database)) === 1);
+    try {
+      const stuck = prisma.company.count().catch(classifyFailure);
+      const clients = async () =>
+        (await database.pgbouncer.console("SHOW CLIENTS")).filter(
+          (row) => row.application_name === "poolkit-app",
+        ).length;
+      await eventually(async () => (await clients()) === 1, { what: "the stuck client" });
+      await use();
+      expect(await stuck).toBe("cut_off");
+      // Long before Postgres or the lock would let it go.
+      await eventually(async () => databasePool.state().drainingPools === 0, {
+        what: "the former pool's end",
+      });
+      await eventually(async () => (await clients()) === 0, { what: "no client of the former pool" });
+    } finally {
+      unlock();
+      await locked;
+    }
   });
 
   it("repeats writes that find PgBouncer full, and none of them twice", async () => {
@@ -134,6 +204,68 @@ describe.skipIf(!(await engineAvailable()))("what the layer does about failures"
     );
   });
 
+  it("shows the open breaker in health and metrics, and that it is closed again", async () => {
+    const started = await AppProcess.start({
+      settings: { DATABASE_ACQUIRE_TIMEOUT: "0.3", DATABASE_RETRY_BUDGET: "0", STOP_GRACE: "2" },
+      databaseUrl: database.urls.database,
+      monitorUrl: database.urls.monitor,
+      consoleUrl: database.urls.console,
+    });
+    app = started;
+    const shown = async () => {
+      const { circuit } = (await started.health()).pool.application;
+      const series = parseScrape(await (await started.get("/metrics")).text());
+      const states = series.filter(({ name }) => name === "poolkit_circuit_state");
+      return {
+        circuit,
+        states: Object.fromEntries(states.map(({ labels, value }) => [labels.state, value])),
+      };
+    };
+    expect(await shown()).toEqual({ circuit: "closed", states: { closed: 1, open: 0, half_open: 0 } });
+    const { container } = database.pgbouncer;
+    await container.pause();
+    try {
+      for (let call = 0; call < 6; call++) await started.get("/api/sessions");
+      expect(await shown()).toEqual({ circuit: "open", states: { closed: 0, open: 1, half_open: 0 } });
+    } finally {
+      await container.unpause();
+    }
+    await eventually(async () => (await shown()).circuit === "closed", { what: "the closed breaker" });
+    expect((await shown()).states).toEqual({ closed: 1, open: 0, half_open: 0 });
+  });
+
+  it("renews connections that have reached DATABASE_MAX_LIFETIME", async () => {
+    await use({ DATABASE_MAX_LIFETIME: "1" });
+    const counted = () => {
+      const { connects = 0, removes = 0 } = databasePool.state().measurements ?? {};
+      return { connects, removes };
+    };
+    await prisma.company.count();
+    const before = counted();
+    for (let look = 0; look < 35; look++) {
+      await prisma.company.count();
+      await sleep(100);
+    }
+    expect(counted().connects).toBeGreaterThanOrEqual(before.connects + 2);
+    expect(counted().removes).toBeGreaterThanOrEqual(before.removes + 2);
+  });
+
+  it.runIf(process.platform === "linux").each([
+    ["enhanced", "true", true],
+    ["standard", "false", false],
+  ])("has the kernel probe idle sockets in enhanced mode only: %s", async (_mode, enhanced, isProbed) => {
+    await use({ USE_ENHANCED_POOLING: enhanced });
+    await prisma.company.count();
+    const timers = () => timersOf(database.pgbouncer.port);
+    // Until the last answer is acknowledged the timer is another one.
+    await eventually(
+      async () => timers().length === 1 && timers()[0] === (isProbed ? KEEP_ALIVE : NO_TIMER),
+      {
+        what: `the timer of one socket, but ${timers()}`,
+      },
+    );
+  });
+
   it("logs a connection that is kept too long once, with who keeps it, and counts it", async () => {
     await use({ DATABASE_LEAK_THRESHOLD: "0.5", DATABASE_CONNECTION_LIMIT: "3" });
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
@@ -172,11 +304,26 @@ describe.skipIf(!(await engineAvailable()))("what the layer does about failures"
   });
 });
 
-/** Sessions that hold the companies locked. */
-async function lockHolders(database: AppDatabase): Promise<number> {
+/** Kinds of timers in /proc/net/tcp. */
+const NO_TIMER = "00";
+const KEEP_ALIVE = "02";
+
+/** The timers of this process's open sockets to a port of this machine. */
+function timersOf(port: number): string[] {
+  const remote = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  return readFileSync("/proc/self/net/tcp", "utf8")
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, , to, state]) => to === remote && state === "01")
+    .map(([, , , , , timer = ""]) => timer.slice(0, 2));
+}
+
+/** Sessions that hold a table locked. */
+async function lockHolders(database: AppDatabase, table = "companies"): Promise<number> {
   const { rows } = await database.asSuperuser((client) =>
     client.query<{ holders: number }>(
-      "SELECT count(*)::int AS holders FROM pg_locks WHERE relation = 'app.companies'::regclass AND mode = 'AccessExclusiveLock' AND granted",
+      "SELECT count(*)::int AS holders FROM pg_locks WHERE relation = $1::regclass AND mode = 'AccessExclusiveLock' AND granted",
+      [`app.${table}`],
     ),
   );
   return rows[0]?.holders ?? 0;

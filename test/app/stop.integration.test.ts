@@ -6,13 +6,17 @@ import { API_TOKEN, AppProcess } from "../support/app-process.ts";
 import { follow, send } from "../support/follower.ts";
 import { eventually } from "../support/load.ts";
 import { engineAvailable } from "../support/postgres18.ts";
+import { addSessions } from "../support/processing-audit.ts";
 
 const MODES = [
   ["standard", "false"],
   ["enhanced", "true"],
 ] as const;
+/** Sessions with four stages each: more than is done between the first look and the signal. */
+const BACKLOG = 5000;
 
-describe.skipIf(!(await engineAvailable()))("the stop of the application", () => {
+// A second run would hide a race.
+describe.skipIf(!(await engineAvailable()))("the stop of the application", { retry: 0 }, () => {
   let database: AppDatabase;
   let app: AppProcess;
   let locker: pg.Client | undefined;
@@ -27,13 +31,16 @@ describe.skipIf(!(await engineAvailable()))("the stop of the application", () =>
   });
   afterAll(() => database?.stop());
 
-  const start = async (settings: Record<string, string>) => {
-    app = await AppProcess.start({
-      settings: { DATABASE_POOL_TIMEOUT: "10", STOP_GRACE: "10", ...settings },
-      databaseUrl: database.urls.database,
-      monitorUrl: database.urls.monitor,
-      consoleUrl: database.urls.console,
-    });
+  const start = async (settings: Record<string, string>, environment: Record<string, string> = {}) => {
+    app = await AppProcess.start(
+      {
+        settings: { DATABASE_POOL_TIMEOUT: "10", STOP_GRACE: "10", ...settings },
+        databaseUrl: database.urls.database,
+        monitorUrl: database.urls.monitor,
+        consoleUrl: database.urls.console,
+      },
+      environment,
+    );
     await eventually(async () => (await app.get("/readyz")).status === 200, { what: "readiness" });
   };
   const poolClients = async () =>
@@ -101,6 +108,34 @@ describe.skipIf(!(await engineAvailable()))("the stop of the application", () =>
       ]);
       await eventually(async () => (await poolClients()).length === 0, { what: "no client at PgBouncer" });
     });
+  });
+
+  it("lets schedulers end or hand back what they have begun", async () => {
+    await start(
+      { DATABASE_CONNECTION_LIMIT: "6" },
+      { PROCESSING_CONCURRENCY: "4", PROCESSING_POLL_INTERVAL: "60" },
+    );
+    const one = (sql: string) =>
+      database.asSuperuser(async (client) => Number((await client.query<{ n: string }>(sql)).rows[0]?.n));
+    await database.asSuperuser((client) => addSessions(client, BACKLOG));
+    // A new session wakes them; the next poll is a minute away.
+    const session = { company: "Stop", externalId: "wakes", startedAt: "2026-11-23T00:00:00Z" };
+    expect((await app.post("/api/sessions", session)).status).toBe(201);
+    const ended = "SELECT count(*) AS n FROM app.session_stages WHERE status = 'COMPLETED'";
+    await eventually(async () => (await one(ended)) > 50, { what: "the first ended stages" });
+    const { code } = await stopped();
+    expect(code).toBe(0);
+    expect(await one("SELECT count(*) AS n FROM app.session_stages WHERE status = 'RUNNING'")).toBe(0);
+    // They were in the middle of it, and nothing was tried twice; what was handed back counts as not tried.
+    expect(
+      await one("SELECT count(*) AS n FROM app.session_stages WHERE available_at IS NOT NULL"),
+    ).toBeGreaterThan(0);
+    expect(
+      await one(
+        "SELECT count(*) AS n FROM app.session_stages WHERE status <> 'SKIPPED' AND attempts <> (status <> 'PENDING')::int",
+      ),
+    ).toBe(0);
+    expect(await poolClients()).toEqual([]);
   });
 
   it("cuts off a request that nothing ends, and logs which", async () => {

@@ -168,7 +168,11 @@ export interface HealthAnswer {
     readonly postgres: Readonly<Record<string, unknown>>;
   };
   readonly metrics: { readonly sessions: { readonly total: number } };
-  readonly configuration: { readonly revision: string; readonly lastError: string | null };
+  readonly configuration: {
+    readonly revision: string;
+    readonly lastError: string | null;
+    readonly values: Readonly<Record<string, { value: unknown; unit: string | null; source: string }>>;
+  };
 }
 
 function writeFiles(folder: string, { settings, databaseUrl, monitorUrl, consoleUrl }: AppFiles): void {

@@ -24,7 +24,8 @@ const ORPHANS = `SELECT DISTINCT stage::text AS stage FROM app.session_stages
 const AT_STAGE = `SELECT claimed_by FROM app.session_stages
   WHERE status = 'RUNNING' AND available_at > now() AND stage = $1::app.processing_stage AND claimed_by = ANY($2)`;
 
-describe.skipIf(!(await engineAvailable()))("workers that are killed", () => {
+// A second run would hide a race.
+describe.skipIf(!(await engineAvailable()))("workers that are killed", { retry: 0 }, () => {
   let database: AppDatabase;
   const workers = new Set<AppProcess>();
   /** Replacements that have not come up yet. */
