@@ -198,6 +198,12 @@ describe("refusals", () => {
     });
   });
 
+  it("takes the parameters of a list for HEAD, too", async () => {
+    const head = (query: string) =>
+      server.inject({ method: "HEAD", url: `/api/sessions?${query}`, headers: authorized });
+    expect([(await head("limit=5")).statusCode, (await head("lmit=5")).statusCode]).toEqual([503, 400]);
+  });
+
   it("says which methods there are", async () => {
     expect((await server.inject({ method: "DELETE", url: "/api/sessions" })).headers.allow).toBe(
       "GET, HEAD, POST",
