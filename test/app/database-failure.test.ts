@@ -8,6 +8,7 @@ import {
   type FailureKind,
   isUnavailable,
 } from "../../app/lib/database-failure.ts";
+import { CLOSED_MESSAGE, CUT_OFF_MESSAGE } from "../../app/lib/pool-lease.ts";
 import type { RecordedFailure } from "./fixtures/provoked-failures.ts";
 
 const recorded: RecordedFailure[] = JSON.parse(
@@ -27,7 +28,7 @@ describe("classifyFailure", () => {
     expect(recorded.length).toBeGreaterThanOrEqual(35);
     const seen = new Set(recorded.map(({ kind }) => kind));
     // What no test can bring about at will stands below, with its source.
-    const rare: FailureKind[] = ["circuit_open"];
+    const rare: FailureKind[] = ["circuit_open", "cut_off"];
     const application: FailureKind[] = ["missing_reference", "missing_table", "forbidden"];
     expect([...Object.keys(FAILURES)].filter((kind) => !seen.has(kind as FailureKind)).sort()).toEqual(
       [...rare, ...application].sort(),
@@ -68,6 +69,8 @@ describe("classifyFailure", () => {
     ],
     ["several addresses", "unreachable", new AggregateError([coded({ code: "ENETUNREACH" })])],
     ["the breaker", "circuit_open", new CircuitOpenError()],
+    ["a pool that closes over it", "cut_off", new Error(CUT_OFF_MESSAGE)],
+    ["a pool that was closed before", "pool_closed", new Error(CLOSED_MESSAGE)],
     ["Postgres, 23503", "missing_reference", coded({ code: "23503", severity: "ERROR" })],
     ["Postgres, 53100", "disk_full", coded({ code: "53100", severity: "ERROR" })],
     ["Postgres, 42P01", "missing_table", coded({ code: "42P01", severity: "ERROR" })],
