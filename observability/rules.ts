@@ -29,7 +29,9 @@ const connectionsShare = 0.8;
 /** Share of a pool whose server connections work above which it is called full. */
 const poolShare = 0.9;
 /** PgBouncer's console is a pool of its own, without servers. */
-const pools = 'database!="pgbouncer"';
+const pools = `job="${jobs.pgbouncer}",database!="pgbouncer"`;
+/** The sizes are this stack's: another Postgres that Prometheus is told to ask must not count. */
+const postgres = `job="${jobs.postgres}"`;
 
 /** Every alert of a stack. There is none for certificates and backups: the kit has neither. */
 export function alertRules(sizes: Sizes): AlertRule[] {
@@ -77,7 +79,7 @@ function waitRules({ queryWaitTimeoutSeconds, poolTimeoutSeconds, poolSize }: Si
     },
     {
       alert: "PostgresConnectionsHigh",
-      expr: `sum(pg_stat_activity_count) / sum(pg_settings_max_connections) > ${connectionsShare}`,
+      expr: `sum(pg_stat_activity_count{${postgres}}) / sum(pg_settings_max_connections{${postgres}}) > ${connectionsShare}`,
       for: "1m",
       labels: { severity: "warning" },
       annotations: {
@@ -101,8 +103,8 @@ function reachRules(): AlertRule[] {
     },
   });
   return [
-    down("PgBouncerDown", "pgbouncer_up == 0", "PgBouncer"),
-    down("PostgresDown", "pg_up == 0", "Postgres"),
+    down("PgBouncerDown", `pgbouncer_up{job="${jobs.pgbouncer}"} == 0`, "PgBouncer"),
+    down("PostgresDown", `pg_up{${postgres}} == 0`, "Postgres"),
     {
       alert: "TargetDown",
       expr: "up == 0",

@@ -18,28 +18,39 @@ interface Case {
   readonly quiet: readonly Series[];
 }
 
-const pool = '{database="poolkit",user="poolkit_app"}';
+const pool = '{job="pgbouncer",database="poolkit",user="poolkit_app"}';
 const one = (series: string) => (value: number | string) => [{ series, values: `${value}x60` }];
 
 function casesOf(sizes: Sizes): Record<string, Case> {
-  const waiting = one(`pgbouncer_pools_client_waiting_connections${pool}`);
+  // Of another PgBouncer and another Postgres, which somebody has Prometheus ask, too: the sizes are not theirs.
+  const foreign = (metric: string, value: number) =>
+    one(`${metric}{job="reports",database="reports"}`)(value);
+  const waiting = (clients: number) => [
+    ...one(`pgbouncer_pools_client_waiting_connections${pool}`)(clients),
+    ...foreign("pgbouncer_pools_client_waiting_connections", 1000),
+  ];
   const active = one(`pgbouncer_pools_server_active_connections${pool}`);
   const wait = one(`pgbouncer_pools_client_maxwait_seconds${pool}`);
   const connections = (used: number) => [
-    ...one('pg_stat_activity_count{datname="poolkit",state="idle"}')(used - 2),
-    ...one('pg_stat_activity_count{datname="postgres",state="active"}')(2),
-    ...one("pg_settings_max_connections")(100),
+    ...one('pg_stat_activity_count{job="postgres",datname="poolkit",state="idle"}')(used - 2),
+    ...one('pg_stat_activity_count{job="postgres",datname="postgres",state="active"}')(2),
+    ...one('pg_settings_max_connections{job="postgres"}')(100),
+    ...foreign("pg_stat_activity_count", 90),
+    ...foreign("pg_settings_max_connections", 1000),
   ];
   const half = sizes.queryWaitTimeoutSeconds / 2;
   const nearlyFull = Math.floor(0.9 * sizes.poolSize);
-  const isUp = (series: string) => ({ fires: one(series)(0), quiet: one(series)(1) });
+  const isUp = (series: string, others: readonly Series[] = []) => ({
+    fires: one(series)(0),
+    quiet: [...one(series)(1), ...others],
+  });
   return {
     PgBouncerClientsWaiting: { fires: waiting(sizes.poolSize + 1), quiet: waiting(sizes.poolSize) },
     PgBouncerPoolSaturated: { fires: active(nearlyFull + 1), quiet: active(nearlyFull) },
     PgBouncerWaitNearTimeout: { fires: wait(half + 0.1), quiet: wait(half) },
     PostgresConnectionsHigh: { fires: connections(81), quiet: connections(80) },
-    PgBouncerDown: isUp("pgbouncer_up"),
-    PostgresDown: isUp("pg_up"),
+    PgBouncerDown: isUp('pgbouncer_up{job="pgbouncer"}', foreign("pgbouncer_up", 0)),
+    PostgresDown: isUp('pg_up{job="postgres"}', foreign("pg_up", 0)),
     TargetDown: isUp('up{job="app",instance="app:3000"}'),
     CircuitBreakerOpen: {
       // Open at every fourth look only, as one that tries again in between.
