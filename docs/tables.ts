@@ -14,6 +14,7 @@ import { engineNames } from "../infra/names.ts";
 import { overrideTable } from "../infra/overrides.ts";
 import { defaultPorts, presetNames, presets } from "../infra/presets.ts";
 import { problemRow } from "../infra/problem-text.ts";
+import { scrapeKeys } from "../infra/scrape-jobs.ts";
 import type { SizingInput } from "../infra/sizing.ts";
 import { alertRules } from "../observability/rules.ts";
 import { databaseKeys, peerKeys, userKeys } from "../pgbouncer/entries.ts";
@@ -26,6 +27,7 @@ export const tables: Readonly<Record<string, { readonly file: string; readonly r
   causes: { file: "docs/doctor.md", render: causesTable },
   presets: { file: "README.md", render: presetTable },
   overrides: { file: "docs/configuration.md", render: overridesTable },
+  scrape: { file: "docs/observability.md", render: scrapeTable },
   application: { file: "docs/your-own-application.md", render: applicationTable },
   variables: { file: "docs/your-own-application.md", render: variablesTable },
   files: { file: "docs/your-own-application.md", render: filesTable },
@@ -180,6 +182,18 @@ function applicationTable(): string {
       `\`${name}\``,
       allowed,
       fallback === undefined ? "" : `\`${fallback}\``,
+      meaning,
+    ]),
+  );
+}
+
+function scrapeTable(): string {
+  return markdown(
+    ["key of a job", "allowed", "default", ""],
+    Object.entries(scrapeKeys).map(([name, { allowed, fallback, meaning }]) => [
+      `\`${name}\``,
+      allowed,
+      fallback === "" ? "must be set" : `\`${fallback}\``,
       meaning,
     ]),
   );

@@ -9,6 +9,7 @@ import {
 } from "./budget/application-demand.ts";
 import { shown } from "./problem-text.ts";
 import { unknownKey } from "./unknown-key.ts";
+import { hasUrlPassword } from "./url-password.ts";
 
 /** What the container runs: an image as it is, or one that the engine builds from a folder. */
 export type ApplicationSource =
@@ -311,7 +312,7 @@ function readEnvironment(
         found: shown(value),
         allowed: "one line of text (a number or switch in quotes)",
       });
-    } else if (/\w+:\/\/[^\s/:@]*:[^\s/@]+@/.test(value)) {
+    } else if (hasUrlPassword(value)) {
       problems.push({
         ...at,
         found: "a URL with a password",

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { ScrapeJob } from "../observability/config.ts";
 import type { Sizes } from "../observability/rules.ts";
 import type { PgBouncerIni } from "../pgbouncer/render.ts";
 import type { Problem } from "../pgbouncer/values.ts";
@@ -9,6 +10,7 @@ import { type PoolLimits, poolLimits } from "./pool-limits.ts";
 import { defaultPorts, type HostPorts, type Preset, type PresetName } from "./presets.ts";
 import { problemRow, shown } from "./problem-text.ts";
 import { throwProblems } from "./problems.ts";
+import { readScrapeJobs } from "./scrape-jobs.ts";
 import { readObject, readSizingInput } from "./sizing.ts";
 import { unknownKey } from "./unknown-key.ts";
 
@@ -31,6 +33,8 @@ export interface StackConfig {
   readonly application: OwnApplication | undefined;
   /** Whether Prometheus and its exporters run. */
   readonly observability: boolean;
+  /** What Prometheus asks beside the stack's own targets. */
+  readonly scrapeJobs: readonly ScrapeJob[];
   /** What the alerts' thresholds follow from. */
   readonly alertSizes: Sizes;
   readonly secretSeed: pulumi.Output<string>;
@@ -48,6 +52,7 @@ const keys = [
   "baseImage",
   "application",
   "observability",
+  "scrape",
   "secretSeed",
 ] as const;
 
@@ -66,6 +71,8 @@ export function readConfig(): StackConfig {
   const ports = readPorts(readObject(raw, "ports", problems), sizing.observability, problems);
   const baseImage = readBaseImage(config.get("baseImage") ?? "debian:forky-slim", problems);
   const application = readApplication(readObject(raw, "application", problems), problems);
+  const scrape = readObject(raw, "scrape", problems);
+  const scrapeJobs = readScrapeJobs(scrape, sizing.observability, problems);
   problems.push(...seedProblems("poolkit:secretSeed"));
   if (sizing.options.check === "refuse") problems.push(...budget.problems);
 
@@ -84,6 +91,7 @@ export function readConfig(): StackConfig {
     baseImage,
     application,
     observability: sizing.observability,
+    scrapeJobs,
     alertSizes: alertSizes(read.input, sizing, application === undefined),
     secretSeed: config.requireSecret("secretSeed"),
     dockerHost: new pulumi.Config("docker").get("host"),

@@ -80,6 +80,7 @@ export async function deploy({ config, names, kit, checked }: DeployArgs) {
         hostPort: ports.prometheus,
         login: logins.exporter,
         metricsToken: application === undefined ? metricsToken : undefined,
+        scrapeJobs: config.scrapeJobs,
       },
       providers,
     );

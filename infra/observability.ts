@@ -1,5 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import { filesFolder, prometheusYaml, rulesYaml, tokenFile } from "../observability/config.ts";
+import {
+  filesFolder,
+  prometheusYaml,
+  rulesYaml,
+  type ScrapeJob,
+  tokenFile,
+} from "../observability/config.ts";
 import { alertRules, type Sizes } from "../observability/rules.ts";
 import { HealthGate } from "../provider/sdk/health-gate.ts";
 import { PrometheusConfig } from "../provider/sdk/prometheus-config.ts";
@@ -37,6 +43,8 @@ export interface ObservabilityArgs {
   readonly login: Login;
   /** Bearer token of the application's metrics; undefined = it shows none. */
   readonly metricsToken: pulumi.Output<string> | undefined;
+  /** What Prometheus asks beside the stack's own targets. Change: live. */
+  readonly scrapeJobs: readonly ScrapeJob[];
 }
 
 /**
@@ -139,7 +147,7 @@ function filesOf(args: ObservabilityArgs): Record<string, pulumi.Input<string>> 
   };
   const hosts = [`${pgbouncerAlias}:${pgbouncerPort}`, `${postgresAlias}:${postgresPort}`];
   return {
-    "prometheus.yml": prometheusYaml(targets, { stack: args.stack }),
+    "prometheus.yml": prometheusYaml(targets, { stack: args.stack }, args.scrapeJobs),
     "poolkit.rules.yml": rulesYaml(alertRules(args.alertSizes)),
     // The password file of libpq; the exporters' driver reads it at every login.
     pgpass: login.password.apply((password) =>

@@ -9,6 +9,17 @@ export interface Targets {
   readonly postgres: string;
 }
 
+/** A job of Prometheus beside the kit's own: targets of which the kit knows no more than this. */
+export interface ScrapeJob {
+  readonly name: string;
+  /** `host:port` as Prometheus' container reaches them. */
+  readonly targets: readonly string[];
+  readonly metricsPath: string;
+  readonly scheme: "http" | "https";
+  /** Sent with every scrape: what a prober is to look at, what an exporter is to collect. Shown by Prometheus. */
+  readonly params: Readonly<Record<string, readonly string[]>>;
+}
+
 /** Folder of Prometheus' files in its container, read-only. */
 export const filesFolder = "/etc/poolkit";
 /** File with the token of the application's `/metrics`; read at every scrape. */
@@ -18,11 +29,15 @@ export const tokenFile = "metrics-token";
 export const scrapeIntervalSeconds = 15;
 
 /** The whole prometheus.yml. Rules are every `*.rules.yml` beside it. */
-export function prometheusYaml(targets: Targets, labels: { readonly stack: string }): string {
-  const job = (name: string, target: string, rest: object = {}) => ({
+export function prometheusYaml(
+  own: Targets,
+  labels: { readonly stack: string },
+  further: readonly ScrapeJob[] = [],
+): string {
+  const job = (name: string, targets: readonly string[], rest: object = {}) => ({
     job_name: name,
     ...rest,
-    static_configs: [{ targets: [target], labels }],
+    static_configs: [{ targets, labels }],
   });
   const token = { authorization: { credentials_file: `${filesFolder}/${tokenFile}` } };
   return stringify({
@@ -33,9 +48,12 @@ export function prometheusYaml(targets: Targets, labels: { readonly stack: strin
     },
     rule_files: [`${filesFolder}/*.rules.yml`],
     scrape_configs: [
-      job(jobs.pgbouncer, targets.pgbouncer),
-      job(jobs.postgres, targets.postgres),
-      ...(targets.app === undefined ? [] : [job(jobs.app, targets.app, token)]),
+      job(jobs.pgbouncer, [own.pgbouncer]),
+      job(jobs.postgres, [own.postgres]),
+      ...(own.app === undefined ? [] : [job(jobs.app, [own.app], token)]),
+      ...further.map(({ name, targets, metricsPath, scheme, params }) =>
+        job(name, targets, { scheme, metrics_path: metricsPath, params }),
+      ),
     ],
   });
 }

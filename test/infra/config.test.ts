@@ -29,6 +29,7 @@ function refusal(config: Record<string, string>): string {
 
 const override = (value: unknown) => ({ "poolkit:overrides": JSON.stringify({ connectionLimit: value }) });
 const pgbouncer = (settings: unknown) => ({ "poolkit:pgbouncer": JSON.stringify(settings) });
+const scrape = (jobs: unknown) => ({ "poolkit:scrape": JSON.stringify(jobs) });
 const ports = (value: unknown) => ({ "poolkit:ports": JSON.stringify(value) });
 
 /** [what, configuration over a good one, path, found] */
@@ -91,6 +92,19 @@ const refused: [string, Record<string, string>, string, string][] = [
     "{}",
   ],
   ["a switch that is neither", { "poolkit:observability": "yes" }, "poolkit:observability", '"yes"'],
+  ["a list of targets without a job", scrape(["a:1"]), "poolkit:scrape", '["a:1"]'],
+  [
+    "targets that no Prometheus asks",
+    scrape({ backup: { targets: ["a:1"] } }),
+    "poolkit:scrape",
+    "poolkit:observability is off",
+  ],
+  [
+    "a target that is none",
+    { ...scrape({ backup: { targets: ["a"] } }), "poolkit:observability": "true" },
+    "poolkit:scrape.backup.targets[0]",
+    '"a"',
+  ],
   ["an unknown port", ports({ web: 8080 }), "poolkit:ports.web", "an unknown key"],
   ["a privileged port", ports({ app: 80 }), "poolkit:ports.app", "80"],
   ["a port past the end", ports({ app: 65_536 }), "poolkit:ports.app", "65536"],
@@ -183,6 +197,13 @@ describe("readConfig accepts", () => {
     expect(config.sizes.protectData).toBe(true);
     expect(config.pgbouncer.settings.default_pool_size).toBe("7");
     expect(config.poolLimits.pgbouncerPool).toBe(7);
+  });
+
+  it("further targets of Prometheus", () => {
+    const jobs = { backup: { targets: ["db.example:9854"] } };
+    const config = read({ ...good, ...scrape(jobs), "poolkit:observability": "true" });
+    expect(config.scrapeJobs).toMatchObject([{ name: "backup", targets: ["db.example:9854"] }]);
+    expect(read(good).scrapeJobs).toEqual([]);
   });
 
   it("PgBouncer's own names over the preset's", () => {

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { type Registered, registeredResources } from "../support/program.ts";
 
 let registered: Registered[];
@@ -9,6 +10,7 @@ beforeAll(async () => {
     "poolkit:secretSeed": "s".repeat(40),
     "poolkit:observability": "true",
     "poolkit:application": JSON.stringify({ image: "shop:1" }),
+    "poolkit:scrape": JSON.stringify({ shop: { targets: ["app:3000"] } }),
   });
 });
 
@@ -24,12 +26,16 @@ describe("a stack with Prometheus and an application of one's own", () => {
     });
   });
 
-  it("asks the exporters only: it knows nothing of that application's metrics", () => {
+  it("asks the exporters and what it is told to: it knows nothing of that application's metrics", () => {
     const config = registered.find(({ type }) => type === "poolkit:index:PrometheusConfig");
     const files = JSON.stringify(config?.inputs.files);
-    expect(files).toContain("job_name: pgbouncer");
-    expect(files).not.toContain("job_name: app");
     expect(files).not.toContain("metrics-token");
     expect(files).not.toContain("CircuitBreakerOpen");
+    const { value } = Object(config?.inputs.files) as { value: Record<string, string> };
+    expect(parse(value["prometheus.yml"] ?? "").scrape_configs).toMatchObject([
+      { job_name: "pgbouncer" },
+      { job_name: "postgres" },
+      { job_name: "shop", static_configs: [{ targets: ["app:3000"], labels: { stack: "dev" } }] },
+    ]);
   });
 });
