@@ -42,7 +42,8 @@ export const sections: readonly Section[] = [
     panels: [
       {
         title: "Targets that answer",
-        description: "0 = Prometheus cannot scrape it: the process is down, hangs or refuses the token.",
+        description:
+          "0 = Prometheus cannot scrape it: it is down, hangs, cannot be reached or refuses the request.",
         unit: "short",
         lines: [
           { expr: of("up"), legend: "{{job}}" },

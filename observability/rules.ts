@@ -33,9 +33,25 @@ const pools = `job="${jobs.pgbouncer}",database!="pgbouncer"`;
 /** The sizes are this stack's: another Postgres that Prometheus is told to ask must not count. */
 const postgres = `job="${jobs.postgres}"`;
 
-/** Every alert of a stack. There is none for certificates and backups: the kit has neither. */
+/**
+ * A public certificate of 90 days is renewed by its client with 30 days left: with fewer, that has failed or is about to
+ * be done.
+ */
+const certificateWarningDays = 30;
+/** Enough to renew by hand, with a weekend in between. */
+const certificateCriticalDays = 7;
+/** A daily backup, and two hours for it to run. */
+const backupAgeHours = 26;
+
+/** Every alert of a stack. */
 export function alertRules(sizes: Sizes): AlertRule[] {
-  return [...waitRules(sizes), ...reachRules(), ...(sizes.hasApplicationMetrics ? applicationRules() : [])];
+  return [
+    ...waitRules(sizes),
+    ...reachRules(),
+    ...certificateRules(),
+    ...backupRules(),
+    ...(sizes.hasApplicationMetrics ? applicationRules() : []),
+  ];
 }
 
 function waitRules({ queryWaitTimeoutSeconds, poolTimeoutSeconds, poolSize }: Sizes): AlertRule[] {
@@ -113,7 +129,71 @@ function reachRules(): AlertRule[] {
       annotations: {
         summary: "{{ $labels.job }} gives no metrics",
         description:
-          "Prometheus cannot scrape {{ $labels.instance }}: the process is down, hangs or refuses the token. What it would tell is unknown meanwhile.",
+          "Prometheus cannot scrape {{ $labels.instance }}: it is down, hangs, cannot be reached or refuses the request. What it would tell is unknown meanwhile.",
+      },
+    },
+  ];
+}
+
+/**
+ * Of blackbox_exporter, which the kit does not run: silent where `poolkit:scrape` names none. The job is named in place
+ * of the instance, which is the exporter and not what it looks at.
+ */
+function certificateRules(): AlertRule[] {
+  const expires = (alert: string, days: number, severity: "warning" | "critical"): AlertRule => ({
+    alert,
+    expr: `probe_ssl_earliest_cert_expiry - time() < ${days} * 86400`,
+    for: "5m",
+    labels: { severity },
+    annotations: {
+      summary: `A certificate is valid for less than ${days} days`,
+      description:
+        "The one that {{ $labels.job }} looks at has {{ $value | humanizeDuration }} left: renew it, and see why its renewal did not.",
+    },
+  });
+  return [
+    expires("CertificateExpiresSoon", certificateWarningDays, "warning"),
+    expires("CertificateNearlyExpired", certificateCriticalDays, "critical"),
+    {
+      alert: "ProbeFailed",
+      // A probe that verifies what it sees shows no date of an expired certificate: the alerts above fall silent then.
+      expr: "probe_success == 0",
+      for: "5m",
+      labels: { severity: "critical" },
+      annotations: {
+        summary: "A probe fails",
+        description:
+          "What {{ $labels.job }} looks at does not answer as it should; a certificate that has expired shows here. The exporter's page of the probe says why (debug=true).",
+      },
+    },
+  ];
+}
+
+/** Of pgbackrest_exporter, which the kit does not run: silent where `poolkit:scrape` names none. */
+function backupRules(): AlertRule[] {
+  return [
+    {
+      alert: "BackupOverdue",
+      // One series per type of backup: the least of them is the time since the latest of any type.
+      expr: `min without (backup_type) (pgbackrest_backup_since_last_completion_seconds) > ${backupAgeHours} * 3600`,
+      for: "15m",
+      labels: { severity: "critical" },
+      annotations: {
+        summary: `The last backup is older than ${backupAgeHours} hours`,
+        description:
+          "The last backup of {{ $labels.stanza }} ended {{ $value | humanizeDuration }} ago. pgbackrest info and the log of its timer say what became of the next one.",
+      },
+    },
+    {
+      alert: "BackupMissing",
+      // Without any backup, and when pgBackRest cannot be asked, there is no age that could be too great.
+      expr: "pgbackrest_stanza_status != 0 or pgbackrest_exporter_status == 0",
+      for: "15m",
+      labels: { severity: "critical" },
+      annotations: {
+        summary: "pgBackRest shows no usable backup",
+        description:
+          "It calls {{ $labels.stanza }} not in order (no valid backup, a missing repository ...), or its exporter cannot ask it. pgbackrest info says which.",
       },
     },
   ];

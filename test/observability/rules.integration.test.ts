@@ -15,11 +15,13 @@ interface Series {
 /** Values in which an alert fires, and the nearest ones in which it must not. */
 interface Case {
   readonly fires: readonly Series[];
+  /** Where it fires for two reasons: the other one. */
+  readonly firesToo?: readonly Series[];
   readonly quiet: readonly Series[];
 }
 
 const pool = '{job="pgbouncer",database="poolkit",user="poolkit_app"}';
-const one = (series: string) => (value: number | string) => [{ series, values: `${value}x60` }];
+const one = (series: string) => (value: number | string) => [{ series, values: `${value}x80` }];
 
 function casesOf(sizes: Sizes): Record<string, Case> {
   // Of another PgBouncer and another Postgres, which somebody has Prometheus ask, too: the sizes are not theirs.
@@ -44,6 +46,20 @@ function casesOf(sizes: Sizes): Record<string, Case> {
     fires: one(series)(0),
     quiet: [...one(series)(1), ...others],
   });
+  // promtool's clock begins at 0.
+  const expiry = one('probe_ssl_earliest_cert_expiry{job="certificate",instance="blackbox:9115"}');
+  const left = (days: number) => ({
+    fires: expiry(days * day - 1),
+    quiet: expiry(days * day + lookAtSeconds),
+  });
+  const sinceBackup = (full: number, incremental: number) => [
+    ...one('pgbackrest_backup_since_last_completion_seconds{stanza="shop",backup_type="full"}')(full),
+    ...one('pgbackrest_backup_since_last_completion_seconds{stanza="shop",backup_type="incr"}')(incremental),
+  ];
+  const backups = (stanza: number, exporter: number) => [
+    ...one('pgbackrest_stanza_status{stanza="shop"}')(stanza),
+    ...one('pgbackrest_exporter_status{stanza="all-stanzas"}')(exporter),
+  ];
   return {
     PgBouncerClientsWaiting: { fires: waiting(sizes.poolSize + 1), quiet: waiting(sizes.poolSize) },
     PgBouncerPoolSaturated: { fires: active(nearlyFull + 1), quiet: active(nearlyFull) },
@@ -52,6 +68,14 @@ function casesOf(sizes: Sizes): Record<string, Case> {
     PgBouncerDown: isUp('pgbouncer_up{job="pgbouncer"}', foreign("pgbouncer_up", 0)),
     PostgresDown: isUp('pg_up{job="postgres"}', foreign("pg_up", 0)),
     TargetDown: isUp('up{job="app",instance="app:3000"}'),
+    CertificateExpiresSoon: left(30),
+    CertificateNearlyExpired: left(7),
+    ProbeFailed: isUp('probe_success{job="certificate",instance="blackbox:9115"}'),
+    BackupOverdue: {
+      fires: sinceBackup(6 * day, 26 * hour + 1),
+      quiet: sinceBackup(6 * day, 26 * hour),
+    },
+    BackupMissing: { fires: backups(2, 1), firesToo: backups(0, 0), quiet: backups(0, 1) },
     CircuitBreakerOpen: {
       // Open at every fourth look only, as one that tries again in between.
       fires: [{ series: 'poolkit_circuit_state{state="open"}', values: "0 0 0 1 0 0 0 1 0x60" }],
@@ -71,8 +95,13 @@ function casesOf(sizes: Sizes): Record<string, Case> {
   };
 }
 
-/** When each alert with a case must be there; the longest `for` is five minutes. */
-const lookAt = (alert: string) => (alert === "CircuitBreakerOpen" || alert === "PoolTimeouts" ? "2m" : "6m");
+const hour = 3_600;
+const day = 24 * hour;
+
+/** When each alert with a case must be there: after the longest `for`, 15 minutes. */
+const lookAtSeconds = 960;
+/** These two look at what has just happened. */
+const isMomentary = (alert: string) => alert === "CircuitBreakerOpen" || alert === "PoolTimeouts";
 
 /** promtool's own test file: each case alone, every alert counted by name. */
 function testFile(rules: string, cases: Readonly<Record<string, Case>>): string {
@@ -83,7 +112,7 @@ function testFile(rules: string, cases: Readonly<Record<string, Case>>): string 
     promql_expr_test: [
       {
         expr: `count(ALERTS{alertname="${alert}",alertstate="firing"}) or vector(0)`,
-        eval_time: lookAt(alert),
+        eval_time: isMomentary(alert) ? "2m" : `${lookAtSeconds}s`,
         exp_samples: [{ labels: "{}", value: count }],
       },
     ],
@@ -91,8 +120,9 @@ function testFile(rules: string, cases: Readonly<Record<string, Case>>): string 
   return stringify({
     rule_files: [rules],
     evaluation_interval: "15s",
-    tests: Object.entries(cases).flatMap(([alert, { fires, quiet }]) => [
+    tests: Object.entries(cases).flatMap(([alert, { fires, firesToo = fires, quiet }]) => [
       expectation(`${alert} fires`, alert, fires, 1),
+      expectation(`${alert} fires too`, alert, firesToo, 1),
       expectation(`${alert} keeps quiet`, alert, quiet, 0),
     ]),
   });

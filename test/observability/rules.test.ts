@@ -26,10 +26,15 @@ describe("the alerts' thresholds", () => {
   it("leave out what has no limit, and an application that shows no metrics", () => {
     const rules = expressions({ ...prod, poolSize: 0, hasApplicationMetrics: false });
     expect([...rules.keys()].sort()).toEqual([
+      "BackupMissing",
+      "BackupOverdue",
+      "CertificateExpiresSoon",
+      "CertificateNearlyExpired",
       "PgBouncerDown",
       "PgBouncerWaitNearTimeout",
       "PostgresConnectionsHigh",
       "PostgresDown",
+      "ProbeFailed",
       "TargetDown",
     ]);
   });
