@@ -9,6 +9,7 @@ import { sections } from "../../observability/panels.ts";
 import { alertRules } from "../../observability/rules.ts";
 import { eventually } from "../support/load.ts";
 import { resourcesOf } from "./support/engine.ts";
+import { startExporter, type TestExporter } from "./support/exporter.ts";
 import { Project } from "./support/project.ts";
 import { leaksIn, secretsOf } from "./support/secrets.ts";
 import { type Component, TestStack } from "./support/stack.ts";
@@ -22,6 +23,7 @@ let stack: TestStack;
 let before: { readonly ids: string[]; readonly resources: string[] };
 let upWithIt: string;
 let connections: Watch;
+let exporter: TestExporter | undefined;
 
 beforeAll(async () => {
   stack = await TestStack.create(project, "prod", "observed");
@@ -34,6 +36,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await connections?.stop();
+  await exporter?.stop();
   await stack?.sweep();
   project.remove();
 });
@@ -90,6 +93,11 @@ interface Rule {
   readonly state: string;
 }
 
+interface Alert {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly state: string;
+}
+
 interface Sample {
   readonly metric: Readonly<Record<string, string>>;
   readonly value: readonly [number, string];
@@ -104,6 +112,22 @@ async function prometheus<T>(path: string): Promise<T> {
 
 async function query(expression: string): Promise<readonly Sample[]> {
   return (await prometheus<{ result: Sample[] }>(`query?query=${encodeURIComponent(expression)}`)).result;
+}
+
+/** A certificate with six days left and a backup of yesterday: past the thresholds, and else nothing is wrong. */
+function figuresOf({ pathname, searchParams }: URL): string | undefined {
+  if (pathname === "/metrics") {
+    return [
+      'pgbackrest_backup_since_last_completion_seconds{backup_type="full",stanza="shop"} 500000',
+      'pgbackrest_backup_since_last_completion_seconds{backup_type="incr",stanza="shop"} 97200',
+      'pgbackrest_stanza_status{stanza="shop"} 0',
+      'pgbackrest_exporter_status{stanza="all-stanzas"} 1',
+    ].join("\n");
+  }
+  const isProbe = pathname === "/probe" && searchParams.get("module") === "http_2xx";
+  if (!isProbe || searchParams.get("target") !== "https://shop.example") return undefined;
+  const inSixDays = Date.now() / 1000 + 6 * 86_400;
+  return `probe_ssl_earliest_cert_expiry ${inSixDays.toFixed()}\nprobe_success 1`;
 }
 
 describe("with poolkit:observability", () => {
@@ -240,6 +264,21 @@ describe("with poolkit:observability", () => {
     await expect.poll(alerts, { timeout: 60_000, interval: 500 }).toEqual([]);
   });
 
+  it("is told of further targets and replaces nothing", async () => {
+    const starts = await startsOf([...others, ...observed]);
+    exporter = await startExporter(stack, figuresOf);
+    const values = [
+      `backup.targets[0]=${exporter.address}`,
+      `certificate.targets[0]=${exporter.address}`,
+      "certificate.metrics_path=/probe",
+      "certificate.params.module[0]=http_2xx",
+      "certificate.params.target[0]=https://shop.example",
+    ].flatMap((value) => ["--plaintext", `poolkit:scrape.${value}`]);
+    await stack.must(["config", "set-all", "--path", ...values, ...stack.flag]);
+    await stack.mustUp();
+    expect(await startsOf([...others, ...observed])).toEqual(starts);
+  });
+
   it("is looked at by the doctor: a stopped exporter is a warning with the command that starts it", async () => {
     const doctor = () => project.run("node", ["cli/poolkit.js", "doctor", "--json", ...stack.flag]);
     await expect.poll(doctor, { timeout: 30_000 }).toMatchObject({ code: 0 });
@@ -269,12 +308,36 @@ describe("with poolkit:observability", () => {
     expect(empty.filter((expression) => !drawnLater.test(expression))).toEqual([]);
   });
 
+  // Below the one that names them: they are asked meanwhile, and nobody waits for it.
+  it("has asked the further targets, and their alerts have begun", async () => {
+    const begun = async () => {
+      const { alerts } = await prometheus<{ alerts: Alert[] }>("alerts");
+      return alerts
+        .filter(({ labels }) => labels.job === "backup" || labels.job === "certificate")
+        .map(({ labels: { alertname, job, stack }, state }) => `${job} ${alertname} ${state} ${stack}`)
+        .sort();
+    };
+    await expect
+      .poll(begun, { timeout: 60_000, interval: 500 })
+      .toEqual([
+        `backup BackupOverdue pending ${stack.name}`,
+        `certificate CertificateExpiresSoon pending ${stack.name}`,
+        `certificate CertificateNearlyExpired pending ${stack.name}`,
+      ]);
+    const up = await query('up{job=~"backup|certificate"}');
+    expect(up.map(({ metric: { instance }, value }) => [instance, value[1]])).toEqual([
+      [exporter?.address, "1"],
+      [exporter?.address, "1"],
+    ]);
+  });
+
   it("changes nothing at a second up that refreshes", async () => {
     const second = await stack.up("--refresh", "--expect-no-changes");
     expect(second.code, second.text).toBe(0);
   });
 
   it("leaves the stack as it was when it is switched off", async () => {
+    await stack.must(["config", "rm", "poolkit:scrape", ...stack.flag]);
     await stack.must(["config", "set", "poolkit:observability", "false", ...stack.flag]);
     await stack.mustUp();
     expect(await resourcesOf(stack.name)).toEqual(before.resources);
