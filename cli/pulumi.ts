@@ -82,7 +82,8 @@ function start(
       resolve({
         code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]),
         ...output,
-        stoppedBy,
+        // The signal goes to Pulumi, too, and its end may be heard of first.
+        stoppedBy: stoppedBy ?? (signal === "SIGINT" || signal === "SIGTERM" ? signal : undefined),
       });
     });
   });
