@@ -80,7 +80,7 @@ describe.skipIf(!(await engineAvailable()))("PrometheusConfig on a running Prome
 
   it("puts the former files back and tells Prometheus' reason when it refuses them", async () => {
     const before = await place.files();
-    const broken = inputs(rules(30).replace("pg_up == 0", "pg_up == ("));
+    const broken = inputs(rules(30).replace(/(pg_up.*) == 0/, "$1 == ("));
     const refused = plugin.update(type, "id", state, current, broken);
     await expect(refused).rejects.toThrow(/it refused the files: .*parse error/);
     await expect(refused).rejects.toThrow(/the former configuration is back/);
