@@ -8,7 +8,7 @@ import { engine } from "./support/engine.ts";
 import { Project } from "./support/project.ts";
 import { leaksIn, secretsOf } from "./support/secrets.ts";
 import { TestStack } from "./support/stack.ts";
-import { putFile } from "./support/volume.ts";
+import { getFile, putFile } from "./support/volume.ts";
 
 /** The doctor beside one real stack, on which faults are injected and healed one after another. */
 const project = new Project();
@@ -258,10 +258,7 @@ describe("poolkit doctor", () => {
 
   it("the application's files edited in their volume: configuration_drift", async () => {
     const path = "/run/poolkit/settings.json";
-    const { text: before } = await project.run("sh", [
-      "-c",
-      `docker cp poolkit-${stack.name}-app:${path} - | tar -xO`,
-    ]);
+    const before = await getFile(stack, "app", path);
     const edited = { ...JSON.parse(before), DATABASE_CONNECTION_LIMIT: "3" };
     await putFile(stack, "app", path, JSON.stringify(edited), unprivilegedUid);
     const { findings, code } = await doctorSees("warn configuration_drift");
