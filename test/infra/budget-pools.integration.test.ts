@@ -213,12 +213,13 @@ describe.skipIf(!(await engineAvailable()))("PgBouncer's own rules", () => {
       while (!isOver) await client.query("SELECT pg_sleep(0.05)");
     });
     await sleep(300);
-    const starved = await connect(ports, roles.app, "jobs").then((client) =>
-      client.query("SELECT 1").then(
+    // The first login to an entry asks a server for its parameters: it is queued as a query is.
+    const starved = await connect(ports, roles.app, "jobs")
+      .then((client) => client.query("SELECT 1"))
+      .then(
         () => "served",
         (error: Error) => error.message,
-      ),
-    );
+      );
     isOver = true;
     await Promise.all(work);
     expect(starved).toContain("query_wait_timeout");
