@@ -109,7 +109,7 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
 
   /** Opens a pool with `settings` for all new work and closes the former one as soon as its work has ended. */
   async use(settings: DatabaseSettings): Promise<void> {
-    const { debug } = this.#log;
+    const log = this.#log;
     const pool = await this.#openPool(settings, {
       measures: this.#measures,
       onIdleError: (error) => {
@@ -117,8 +117,8 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
         this.#log.warn({ reason: error.message }, "an idle database connection broke and was dropped");
       },
       checkouts: {
-        onAcquire: debug && ((checkout) => debug(checkout, "database connection acquired")),
-        onRelease: debug && ((checkout) => debug(checkout, "database connection released")),
+        onAcquire: log.debug && ((checkout) => log.debug?.(checkout, "database connection acquired")),
+        onRelease: log.debug && ((checkout) => log.debug?.(checkout, "database connection released")),
         onLeak: (leak) =>
           this.#log.warn(leak, "a database connection is kept longer than DATABASE_LEAK_THRESHOLD"),
       },
