@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { engineNames } from "../../infra/names.ts";
-import { resourcesOf } from "./support/engine.ts";
+import { freePort } from "../support/free-port.ts";
+import { engine, resourcesOf } from "./support/engine.ts";
 import { Project } from "./support/project.ts";
 import { TestStack } from "./support/stack.ts";
 
@@ -29,39 +30,63 @@ const cuts: [NodeJS.Signals, string][] = [
   ["SIGKILL", "app-server"],
 ];
 
+/** An up that is cut by a signal to its whole group, as a terminal sends it; `watch` calls `cut` when it is time. */
+async function upCut(
+  signal: NodeJS.Signals,
+  watch: (cut: () => void, running: ReturnType<Project["start"]>) => void,
+): Promise<void> {
+  const running = project.start("node", ["cli/poolkit.js", "up", ...stack.flag]);
+  let isCut = false;
+  const cut = () => {
+    if (!isCut) running.signalGroup(signal);
+    isCut = true;
+  };
+  watch(cut, running);
+  const { code, text } = await running.ended;
+  expect(isCut, `it never came so far:\n${text}`).toBe(true);
+  expect(code, text).not.toBe(0);
+  // Pulumi asks for it: "the stack is currently locked".
+  if (signal === "SIGKILL") await stack.must(["cancel", "--yes", stack.name]);
+}
+
+/** An up that ends well, after which everything of the stack is there once and nothing else is. */
+async function arrives(): Promise<void> {
+  const { code, text } = await project.run("node", ["cli/poolkit.js", "up", ...stack.flag]);
+  expect(code, text).toBe(0);
+  expect(text).toMatch(/^health {7}pass$/m);
+  const { network, ...names } = engineNames(stack.name);
+  expect(await resourcesOf(stack.name)).toEqual(
+    [
+      ...[names.app, names.pgbouncer, names.postgres].map((name) => `container ${name}`),
+      `network ${network}`,
+      ...[names.appConfig, names.pgbouncerConfig, names.postgresConfig, names.postgresData].map(
+        (name) => `volume ${name}`,
+      ),
+    ].sort(),
+  );
+  const settled = await stack.up("--refresh", "--expect-no-changes");
+  expect(settled.code, settled.text).toBe(0);
+}
+
 describe("an up that is cut", () => {
   it.each(cuts)("by %s while it creates %s leaves a state to go on from", async (signal, resource) => {
-    const running = project.start("node", ["cli/poolkit.js", "up", ...stack.flag]);
     const creating = new RegExp(`\\b${resource}[\\w-]* creat`);
-    let sent = false;
-    running.onText((text) => {
-      if (!sent && creating.test(text)) {
-        sent = true;
-        running.signalGroup(signal);
-      }
-    });
-    const { code, text } = await running.ended;
-    expect(sent, `${resource} was never created:\n${text}`).toBe(true);
-    expect(code, text).not.toBe(0);
-    // Pulumi asks for it: "the stack is currently locked".
-    if (signal === "SIGKILL") await stack.must(["cancel", "--yes", stack.name]);
+    await upCut(signal, (cut, running) => running.onText((text) => creating.test(text) && cut()));
   });
 
-  it("arrives at the same end", async () => {
-    const { code, text } = await project.run("node", ["cli/poolkit.js", "up", ...stack.flag]);
-    expect(code, text).toBe(0);
-    const { network, ...names } = engineNames(stack.name);
-    expect(await resourcesOf(stack.name)).toEqual(
-      [
-        ...[names.app, names.pgbouncer, names.postgres].map((name) => `container ${name}`),
-        `network ${network}`,
-        ...[names.appConfig, names.pgbouncerConfig, names.postgresConfig, names.postgresData].map(
-          (name) => `volume ${name}`,
-        ),
-      ].sort(),
-    );
-    expect((await stack.health()).body.status).toBe("pass");
-    const settled = await stack.up("--refresh", "--expect-no-changes");
-    expect(settled.code, settled.text).toBe(0);
+  it("arrives at the same end", arrives);
+
+  // What the engine did last: it stopped the former container, made the new one, started it.
+  it.each(["die", "create", "start"])("in the middle of a replacement arrives, too: %s", async (last) => {
+    await stack.setPath("poolkit:ports.app", String(await freePort()));
+    const filters = JSON.stringify({ type: ["container"], event: [last] });
+    const ending = new AbortController();
+    const events = await engine.getEvents({ filters, abortSignal: ending.signal });
+    events.on("error", () => undefined);
+    const { app } = engineNames(stack.name);
+    await upCut("SIGKILL", (cut) => {
+      events.on("data", (event: Buffer) => event.toString().includes(`"${app}"`) && cut());
+    }).finally(() => ending.abort());
+    await arrives();
   });
 });
