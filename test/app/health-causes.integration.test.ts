@@ -120,7 +120,7 @@ describe.skipIf(!(await engineAvailable()))("causes of database health with real
     await Promise.all(held.map(({ client }) => client.query("BEGIN")));
     const { output } = await sees("fail", "idle_in_transaction");
     expect(output).toMatch(
-      /^5 sessions sit idle in a transaction.*All 5 server connections of PgBouncer's pool/,
+      /^[45] sessions sit idle in a transaction.*All 5 server connections of PgBouncer's pool/,
     );
     await Promise.all(held.map(({ client }) => client.query("ROLLBACK")));
     await passes();

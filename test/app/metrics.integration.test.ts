@@ -216,6 +216,8 @@ describe.skipIf(!(await engineAvailable()))("metrics over PgBouncer and Postgres
     await moved("poolkit_retries_total", { reason: "client_limit" });
     await database.pgbouncer.console("SET max_client_conn = 200");
 
+    // Only work that is under way when PgBouncer freezes keeps its connection.
+    await eventually(async () => (await app.get("/api/sessions")).status === 200, { what: "a pool in use" });
     await database.pgbouncer.container.pause();
     await moved("db_client_connection_timeouts_total");
     await moved("poolkit_pool_leaks_total");
