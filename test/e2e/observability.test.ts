@@ -93,6 +93,7 @@ interface Rule {
   readonly state: string;
 }
 
+/** One that is pending or fires. */
 interface Alert {
   readonly labels: Readonly<Record<string, string>>;
   readonly state: string;
@@ -254,9 +255,7 @@ describe("with poolkit:observability", () => {
 
   it("fires PgBouncerDown for as long as PgBouncer is stopped", async () => {
     const alerts = async () => {
-      const { alerts } = await prometheus<{ alerts: { labels: { alertname: string }; state: string }[] }>(
-        "alerts",
-      );
+      const { alerts } = await prometheus<{ alerts: Alert[] }>("alerts");
       return alerts.filter(({ state }) => state === "firing").map(({ labels }) => labels.alertname);
     };
     // Long stopped, but at a second try.
@@ -321,17 +320,20 @@ describe("with poolkit:observability", () => {
   it("has asked the further targets, and their alerts have begun", async () => {
     const begun = async () => {
       const { alerts } = await prometheus<{ alerts: Alert[] }>("alerts");
-      return alerts
-        .filter(({ labels }) => labels.job === "backup" || labels.job === "certificate")
-        .map(({ labels: { alertname, job, stack }, state }) => `${job} ${alertname} ${state} ${stack}`)
-        .sort();
+      return (
+        alerts
+          .filter(({ labels }) => labels.job === "backup" || labels.job === "certificate")
+          // On a busy machine one may fire by now.
+          .map(({ labels: { alertname, job, stack } }) => `${job} ${alertname} ${stack}`)
+          .sort()
+      );
     };
     await expect
       .poll(begun, { timeout: 60_000, interval: 500 })
       .toEqual([
-        `backup BackupOverdue pending ${stack.name}`,
-        `certificate CertificateExpiresSoon pending ${stack.name}`,
-        `certificate CertificateNearlyExpired pending ${stack.name}`,
+        `backup BackupOverdue ${stack.name}`,
+        `certificate CertificateExpiresSoon ${stack.name}`,
+        `certificate CertificateNearlyExpired ${stack.name}`,
       ]);
     const up = await query('up{job=~"backup|certificate"}');
     expect(up.map(({ metric: { instance }, value }) => [instance, value[1]])).toEqual([
@@ -346,11 +348,13 @@ describe("with poolkit:observability", () => {
   });
 
   it("leaves the stack as it was when it is switched off", async () => {
+    // Not those from before it was switched on: PgBouncer was stopped and started in between.
+    const starts = await startsOf(others);
     await stack.must(["config", "rm", "poolkit:scrape", ...stack.flag]);
     await stack.must(["config", "set", "poolkit:observability", "false", ...stack.flag]);
     await stack.mustUp();
     expect(await resourcesOf(stack.name)).toEqual(before.resources);
-    expect(await startsOf(others)).toEqual(before.ids);
+    expect(await startsOf(others)).toEqual(starts);
     const left = await stack.sql(`SELECT 1 FROM pg_roles WHERE rolname = '${roles.exporter}'`);
     expect(left).toEqual([]);
     const config = await stack.console<{ key: string; value: string }>("SHOW CONFIG");
