@@ -14,7 +14,7 @@ import { TestStack } from "./support/stack.ts";
 /** The doctor beside a real stack: what the application does wrong, and what its host lacks. */
 const project = new Project();
 let stack: TestStack;
-const { doctor, doctorSees, bothSee, nothingFound, allWell, printed } = doctorOf(project, () => stack);
+const { doctor, doctorSees, nothingFound, allWell, printed } = doctorOf(project, () => stack);
 
 beforeAll(async () => {
   stack = await TestStack.create(project, "dev", "host");
@@ -76,7 +76,7 @@ it("more requests than connections: app_pool_exhausted", async () => {
     fetch(`${url}/api/sessions`, { headers: { authorization: `Bearer ${apiToken}` } }),
   );
   try {
-    const { findings } = await bothSee("app_pool_exhausted");
+    const { findings } = await doctorSees("app_pool_exhausted");
     expect(findings.find(({ cause }) => cause === "app_pool_exhausted")?.command).toContain(
       "poolkit:overrides.connectionLimit 20",
     );

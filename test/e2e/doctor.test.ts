@@ -28,10 +28,7 @@ afterAll(async () => {
 
 afterEach(letGo);
 
-const { poolkit, doctor, doctorSees, bothSee, nothingFound, allWell, printed } = doctorOf(
-  project,
-  () => stack,
-);
+const { poolkit, doctor, doctorSees, nothingFound, allWell, printed } = doctorOf(project, () => stack);
 
 /** Healed: nothing is found. */
 async function expectHealed(): Promise<void> {
@@ -109,7 +106,7 @@ describe("poolkit doctor", () => {
 
   it("Postgres frozen: postgres_unreachable in time", async () => {
     await stack.container("postgres").pause();
-    const { findings } = await bothSee("fail postgres_unreachable");
+    const { findings } = await doctorSees("fail postgres_unreachable");
     expect(findings[0]).toMatchObject({ severity: "fail", cause: "postgres_unreachable" });
     await obey(findings[0]?.command);
     await expectHealed();
@@ -126,7 +123,7 @@ describe("poolkit doctor", () => {
 
   it("PAUSE: pgbouncer_paused, and RESUME without a password", async () => {
     await stack.console("PAUSE");
-    const { findings, code } = await bothSee("fail pgbouncer_paused");
+    const { findings, code } = await doctorSees("fail pgbouncer_paused");
     expect(code).toBe(2);
     expect(findings[0]).toMatchObject({ severity: "fail", cause: "pgbouncer_paused" });
     await obey(findings[0]?.command);
@@ -136,7 +133,7 @@ describe("poolkit doctor", () => {
   it("one idle transaction: a warning with its process, and the command that ends it", async () => {
     const { databaseUrl } = await stack.outputs();
     await hold(databaseUrl, "BEGIN");
-    const { findings, code } = await bothSee("warn idle_in_transaction");
+    const { findings, code } = await doctorSees("warn idle_in_transaction");
     expect(code).toBe(1);
     expect(findings).toMatchObject([{ severity: "warn", cause: "idle_in_transaction" }]);
     expect(findings[0]?.evidence[0]).toMatch(/^pid \d+ \(poolkit_app, .*idle in transaction for/);
@@ -147,7 +144,10 @@ describe("poolkit doctor", () => {
   it("pool exhausted by idle transactions: who holds it first, then the pool", async () => {
     const { databaseUrl } = await stack.outputs();
     await Promise.all(Array.from({ length: 7 }, () => hold(databaseUrl, "BEGIN")));
-    const { findings, causes, code } = await bothSee("idle_in_transaction", "fail pgbouncer_pool_exhausted");
+    const { findings, causes, code } = await doctorSees(
+      "idle_in_transaction",
+      "fail pgbouncer_pool_exhausted",
+    );
     expect(code).toBe(2);
     expect(causes.slice(0, 2)).toEqual(["idle_in_transaction", "pgbouncer_pool_exhausted"]);
     expect(findings[1]?.severity).toBe("fail");
@@ -159,7 +159,7 @@ describe("poolkit doctor", () => {
     await hold(directDatabaseUrl, "BEGIN; LOCK TABLE app.chat_sessions");
     const waiter = await hold(directDatabaseUrl);
     const waiting = waiter.query("SELECT 1 FROM app.chat_sessions LIMIT 1").catch(() => undefined);
-    const { findings, causes } = await bothSee("warn lock_wait", "idle_in_transaction");
+    const { findings, causes } = await doctorSees("warn lock_wait", "idle_in_transaction");
     expect(causes.indexOf("idle_in_transaction")).toBeLessThan(causes.indexOf("lock_wait"));
     const lock = findings.find(({ cause }) => cause === "lock_wait");
     expect(lock?.evidence.join()).toMatch(/waits for pid \d+ \(poolkit_owner, fault\): idle in transaction/);
@@ -177,7 +177,7 @@ describe("poolkit doctor", () => {
     const { databaseUrl } = await stack.outputs();
     const client = await hold(databaseUrl);
     const sleeping = client.query("SELECT pg_sleep(29), 'somebodys-secret'").catch(() => undefined);
-    const { findings, all } = await bothSee("warn slow_queries");
+    const { findings, all } = await doctorSees("warn slow_queries");
     expect(findings).toMatchObject([{ severity: "warn", cause: "slow_queries" }]);
     expect(all).not.toContain("somebodys-secret");
     const hidden = (await poolkit("inspect", "queries")).text;
@@ -200,7 +200,7 @@ describe("poolkit doctor", () => {
     try {
       await doctorSees("warn login_failing");
       await stack.console("RECONNECT");
-      const { findings, code } = await bothSee("fail login_failing");
+      const { findings, code } = await doctorSees("fail login_failing");
       expect(code).toBe(2);
       expect(findings[0]).toMatchObject({ severity: "fail", cause: "login_failing" });
     } finally {
@@ -278,7 +278,7 @@ describe("poolkit doctor", () => {
         `UPDATE app._prisma_migrations SET rolled_back_at = ${value} WHERE migration_name = '${name}'`,
       );
     await set("now()");
-    const { findings } = await bothSee("fail migration_pending");
+    const { findings } = await doctorSees("fail migration_pending");
     expect(findings[0]).toMatchObject({ severity: "fail", cause: "migration_pending" });
     expect(findings[0]?.evidence.join("\n")).toContain(name);
     await set("NULL");

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
-import { CAUSES } from "../../../app/lib/health-causes.ts";
 import type { Project, Ran } from "./project.ts";
 import type { TestStack } from "./stack.ts";
 
@@ -57,19 +56,6 @@ export function doctorOf(project: Project, stack: () => TestStack) {
     }
   };
 
-  /**
-   * The same, where the application's health knows a cause of these too: it is asked first, which takes milliseconds. The
-   * doctor alone is asked again and again only where health is late or knows less.
-   */
-  const bothSee = async (...wanted: string[]): Promise<DoctorReport> => {
-    const named = wanted.map((finding) => finding.split(" ").at(-1) ?? "");
-    const known = named.filter((cause) => Object.hasOwn(CAUSES, cause));
-    expect(known.length, "a cause that health knows").toBeGreaterThan(0);
-    const deadline = performance.now() + 5_000;
-    while (!known.includes(await healthOf(stack())) && performance.now() < deadline) await sleep(50);
-    return doctorSees(...wanted);
-  };
-
   /** Nothing is found, within 40 s (PgBouncer tries again every server_login_retry, health checks every 10 s). */
   const nothingFound = async (): Promise<void> => {
     await expect
@@ -77,13 +63,13 @@ export function doctorOf(project: Project, stack: () => TestStack) {
       .toContain('"findings":[]');
   };
 
-  /** The same after health, which is asked first, says that all is well. */
+  /** The same after health, which is asked first because it answers in milliseconds, says that all is well. */
   const allWell = async (): Promise<void> => {
     await expect.poll(() => healthOf(stack()), { timeout: 40_000, interval: 50 }).toBe("pass");
     await nothingFound();
   };
 
-  return { poolkit, doctor, doctorSees, bothSee, nothingFound, allWell, printed };
+  return { poolkit, doctor, doctorSees, nothingFound, allWell, printed };
 }
 
 /** The cause that the application's health names, "pass" where there is none, "unreachable" without an answer. */
