@@ -5,26 +5,26 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
  * one of them at the end. Only the order depends on this list, not what is run.
  */
 const LONGEST: readonly string[] = [
-  "e2e/interrupt",
   "e2e/observability",
+  "e2e/interrupt",
   "e2e/doctor",
-  "e2e/lifecycle",
   "e2e/dev-stack",
-  "app/routes/imports.integration",
-  "e2e/drift",
+  "e2e/lifecycle",
   "e2e/own-application",
-  "e2e/doctor-host",
-  "e2e/refusals",
-  "toolchain/postgresql/golden.integration",
+  "e2e/drift",
   "app/health-causes.integration",
-  "app/pool.integration",
-  "e2e/command",
-  "infra/budget-load.integration",
+  "app/routes/imports.integration",
+  "e2e/doctor-host",
   "app/processing/kills.integration",
   "app/failures.integration",
-  "provider/pgbouncer-config.integration",
-  "infra/budget-figures.integration",
+  "infra/budget-load.integration",
+  "app/pool.integration",
+  "toolchain/postgresql/golden.integration",
   "provider/postgres-config.integration",
+  "e2e/command",
+  "e2e/refusals",
+  "app/metrics.integration",
+  "provider/pgbouncer-config.integration",
 ];
 
 /** Whatever earlier runs left in vitest's cache, the order is the same on every machine. */
