@@ -172,10 +172,14 @@ export function ownServers(path: ConnectionPath, pool: Pool, wanted = poolServer
   return Math.min(wanted, limitOf(pool.databaseCap), left);
 }
 
-/** Servers that the role's other pools may hold at the same moment. */
+/** The role's other pools. */
+export function siblingPools(path: ConnectionPath, pool: Pool): Pool[] {
+  return path.pools.filter(({ user, name }) => user === pool.user && name !== pool.name);
+}
+
+/** Servers that they may hold at the same moment. */
 export function siblingServers(path: ConnectionPath, pool: Pool): number {
-  const siblings = path.pools.filter(({ user, name }) => user === pool.user && name !== pool.name);
-  return siblings.reduce(
+  return siblingPools(path, pool).reduce(
     (sum, sibling) => sum + Math.min(poolServers(path, sibling), limitOf(sibling.databaseCap)),
     0,
   );

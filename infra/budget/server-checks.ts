@@ -14,6 +14,7 @@ import {
   ownServers,
   type Pool,
   poolServers,
+  siblingPools,
   siblingServers,
 } from "./connection-path.ts";
 import { limitOf } from "./figure.ts";
@@ -157,9 +158,7 @@ function poolChecks(path: ConnectionPath, pool: Pool): Check[] {
     { name: "max_db_connections", cap: pool.databaseCap },
     { name: "max_user_connections", cap: pool.userCap },
   ].filter(({ cap }) => cap.value > 0);
-  const siblings = path.pools
-    .filter(({ user, name }) => user === pool.user && name !== pool.name)
-    .map(({ name }) => name);
+  const siblings = siblingPools(path, pool).map(({ name }) => name);
   const isUnlimited = size.value === Number.POSITIVE_INFINITY;
   return [
     ...caps.map(
