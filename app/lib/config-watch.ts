@@ -32,7 +32,11 @@ export type OnChange = (isAgain: boolean) => Promise<boolean>;
  * look, because the files may have changed since the caller read them, and every few looks while the last call was
  * refused. One call at a time: the next look comes when `onChange` has ended. Returns the function that ends the watch.
  */
-export function watchConfig(files: readonly string[], onChange: OnChange): () => void {
+export function watchConfig(
+  files: readonly string[],
+  onChange: OnChange,
+  lookEveryMs: number = LOOK_EVERY_MS,
+): () => void {
   let isEnded = false;
   let timer: NodeJS.Timeout;
   /** What was taken over, and what the last look saw. */
@@ -56,7 +60,7 @@ export function watchConfig(files: readonly string[], onChange: OnChange): () =>
   };
   const schedule = () => {
     if (isEnded) return;
-    timer = setTimeout(() => void look().finally(schedule), LOOK_EVERY_MS).unref();
+    timer = setTimeout(() => void look().finally(schedule), lookEveryMs).unref();
   };
   void look().finally(schedule);
   return () => {

@@ -2,27 +2,30 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, expect, it } from "vitest";
-import { watchConfig } from "../../app/lib/config-watch.ts";
+import { expect, it, type TestContext } from "vitest";
+import { type OnChange, watchConfig } from "../../app/lib/config-watch.ts";
 import { eventually } from "../support/load.ts";
 
-let folder = "";
-let end = () => {};
-const file = (name: string) => path.join(folder, name);
-
-beforeEach(() => {
-  folder = mkdtempSync(path.join(tmpdir(), "poolkit-watch-"));
+/** A folder of the test's own with a file `a`, and a watch that ends with the test. */
+function watched({ onTestFinished }: TestContext) {
+  const folder = mkdtempSync(path.join(tmpdir(), "poolkit-watch-"));
+  const file = (name: string) => path.join(folder, name);
   writeFileSync(file("a"), "1");
-});
-afterEach(() => {
-  end();
-  rmSync(folder, { recursive: true });
-});
+  const watch = (names: readonly string[], onChange: OnChange, lookEveryMs?: number) => {
+    const end = watchConfig(names.map(file), onChange, lookEveryMs);
+    onTestFinished(end);
+  };
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return { file, watch };
+}
 
-it("tells once of a set of files that is written one after the other, and only when it is quiet", async () => {
+// They wait far more than they work, so they wait together.
+
+it.concurrent("tells once of a set of files that is written one after the other, and only when it is quiet", async (test) => {
+  const { file, watch } = watched(test);
   const calls: boolean[] = [];
   let isWriting = false;
-  end = watchConfig([file("a"), file("b")], async () => {
+  watch(["a", "b"], async () => {
     calls.push(isWriting);
     return true;
   });
@@ -39,9 +42,10 @@ it("tells once of a set of files that is written one after the other, and only w
   expect(calls).toEqual([false, false]);
 }, 20_000);
 
-it("tells once at its start, after the first look: what changed since the files were read is not lost", async () => {
+it.concurrent("tells once at its start, after the first look: what changed since the files were read is not lost", async (test) => {
+  const { file, watch } = watched(test);
   let calls = 0;
-  end = watchConfig([file("a")], async () => {
+  watch(["a"], async () => {
     calls += 1;
     // Changed after the first look, so the watch must see it by itself.
     if (calls === 1) writeFileSync(file("a"), "22");
@@ -50,23 +54,28 @@ it("tells once at its start, after the first look: what changed since the files 
   await eventually(async () => calls === 2, { what: "the call for the change" });
 }, 20_000);
 
-it("tells again, as a repetition, until what it told was taken", async () => {
+it.concurrent("tells again, as a repetition, until what it told was taken", async (test) => {
+  const { file, watch } = watched(test);
   const calls: boolean[] = [];
   const refusals = [false, true, true, false];
-  end = watchConfig([file("a")], async (isAgain) => {
+  const lookEveryMs = 250;
+  const onChange = async (isAgain: boolean) => {
     calls.push(isAgain);
     return !refusals[calls.length - 1];
-  });
+  };
+  watch(["a"], onChange, lookEveryMs);
   await sleep(200);
   writeFileSync(file("a"), "22");
   await eventually(async () => calls.length === 4, { what: "the repetitions", timeoutMs: 20_000 });
-  await sleep(6000);
+  // As long as one more repetition would take, and a look.
+  await sleep(6 * lookEveryMs);
   expect(calls).toEqual([false, false, true, true]);
-}, 40_000);
+}, 20_000);
 
-it("sees a file that is replaced by renaming, with the same size", async () => {
+it.concurrent("sees a file that is replaced by renaming, with the same size", async (test) => {
+  const { file, watch } = watched(test);
   let calls = 0;
-  end = watchConfig([file("a")], async () => {
+  watch(["a"], async () => {
     calls += 1;
     return true;
   });
