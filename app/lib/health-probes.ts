@@ -130,8 +130,9 @@ export async function lookAtPostgres(client: pg.Client): Promise<PostgresReport>
   };
 }
 
-/** Rows of generate_series that take about a megabyte in a temporary file. */
-const SPILLED_ROWS = 60_000;
+/** A thousand rows of a thousand bytes: a megabyte in a temporary file. As many bytes in small rows take five times as long. */
+const SPILL_SQL = `SET LOCAL work_mem = '64kB';
+WITH spilled AS MATERIALIZED (SELECT repeat('x', 1000) || n FROM generate_series(1, 1000) n) SELECT count(*) FROM spilled`;
 
 /**
  * Looks whether Postgres can still write, without touching anybody's tables: a set that does not fit into work_mem goes
@@ -140,8 +141,7 @@ const SPILLED_ROWS = 60_000;
  * is an answer; every other error is one of the connection and rejects.
  */
 export async function lookAtDisk(client: pg.Client): Promise<ProbeResult<unknown>> {
-  const spill = `SET LOCAL work_mem = '64kB'; SELECT count(*) FROM generate_series(1, ${SPILLED_ROWS})`;
-  const isFull = await client.query(spill).then(
+  const isFull = await client.query(SPILL_SQL).then(
     () => false,
     (error: unknown) => {
       if (probeFailureOf(error) !== "disk_full") throw error;
