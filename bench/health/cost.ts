@@ -7,6 +7,8 @@ import { applicationCpu, askForHealth, type Fixture, HEALTH_CALLS_PER_SECOND } f
 import { openPage } from "./open-page.ts";
 
 const ROUND_SECONDS = 5;
+/** What is beside the main load begins so long before a round: asking and watching are measured, not how they begin. */
+const SETTLE_SECONDS = 1;
 const MS = 1000;
 
 /** What asking for health costs those who ask, and the main load, over so many pairs of rounds. */
@@ -18,17 +20,23 @@ export async function cost(fixture: Fixture, rounds: number): Promise<void> {
       "application. Nothing is subtracted: /livez, which does nothing, is measured in the same way beside them.\n\n",
   );
   await endpoint(fixture);
-  const ask = (route?: string) => () => askForHealth(fixture, ROUND_SECONDS, route);
+  const ask = (route?: string) => async (round: Round) => {
+    const [requests] = await Promise.all([
+      round(),
+      askForHealth(fixture, SETTLE_SECONDS + ROUND_SECONDS, route),
+    ]);
+    return requests;
+  };
   const besides = [
-    { what: `${HEALTH_CALLS_PER_SECOND} calls/s of health`, work: ask(), goal: "goal >= 0.98" },
+    { what: `${HEALTH_CALLS_PER_SECOND} calls/s of health`, around: ask(), goal: "goal >= 0.98" },
     {
       what: `${HEALTH_CALLS_PER_SECOND} calls/s of /livez`,
-      work: ask("/livez"),
+      around: ask("/livez"),
       goal: "control: no answer costs less",
     },
-    { what: "the page open", work: () => watch(fixture), goal: "goal >= 0.98" },
+    { what: "the page open", around: (round: Round) => watch(fixture, round), goal: "goal >= 0.98" },
   ];
-  for (const { what, work, goal } of besides) await mainLoadWith(fixture, { what, work, goal, rounds });
+  for (const { what, around, goal } of besides) await mainLoadWith(fixture, { what, around, goal, rounds });
 }
 
 /** The endpoint by itself: how long an answer takes, and what it takes. */
@@ -50,27 +58,28 @@ async function endpoint(fixture: Fixture): Promise<void> {
   row("  the caller's CPU per call", perCall(cpuMs));
 }
 
+/** A round of the main load; says how many requests a second it served. */
+type Round = () => Promise<number>;
+
 interface Beside {
   readonly what: string;
-  readonly work: () => Promise<unknown>;
+  /** Runs a round with something beside it. */
+  readonly around: (round: Round) => Promise<number>;
   readonly goal: string;
   readonly rounds: number;
 }
 
 /** The main load with and without something beside it. */
-async function mainLoadWith(fixture: Fixture, { what, work, goal, rounds }: Beside): Promise<void> {
+async function mainLoadWith(fixture: Fixture, { what, around, goal, rounds }: Beside): Promise<void> {
   const cpu: Pair = { a: [], b: [] };
-  const measured = async (side: keyof Pair, beside: () => Promise<unknown>) => {
+  const roundOf = (side: keyof Pair) => async () => {
+    await sleep(SETTLE_SECONDS * MS);
     const before = applicationCpu(fixture);
-    const [requests] = await Promise.all([mainLoad(fixture), beside()]);
+    const requests = await mainLoad(fixture);
     cpu[side].push((applicationCpu(fixture) - before) / (requests / 1000));
     return requests / ROUND_SECONDS;
   };
-  const throughput = await alternate(
-    rounds,
-    () => measured("a", work),
-    () => measured("b", async () => {}),
-  );
+  const throughput = await alternate(rounds, () => around(roundOf("a")), roundOf("b"));
   row(`application's CPU per 1,000 main requests, with ${what}`, `${median(cpu.a).toFixed(0)} ms`);
   row("  without", `${median(cpu.b).toFixed(0)} ms`);
   row("  with / without", ratio(cpu));
@@ -78,11 +87,12 @@ async function mainLoadWith(fixture: Fixture, { what, work, goal, rounds }: Besi
   row("  without", `${median(throughput.b).toFixed(0)} requests/s`);
 }
 
-/** Somebody watches the page for a round. */
-async function watch({ app }: Fixture): Promise<void> {
+/** Somebody watches the page during a round. */
+async function watch({ app }: Fixture, round: Round): Promise<number> {
   const page = await openPage(app);
-  await sleep(ROUND_SECONDS * MS);
+  const requests = await round();
   if ((await page.close()) === 0) throw new Error("the page's stream sent nothing");
+  return requests;
 }
 
 /** Requests of the main load in a round. */
