@@ -20,23 +20,16 @@ export async function cost(fixture: Fixture, rounds: number): Promise<void> {
       "application. Nothing is subtracted: /livez, which does nothing, is measured in the same way beside them.\n\n",
   );
   await endpoint(fixture);
-  const ask = (route?: string) => async (round: Round) => {
-    const [requests] = await Promise.all([
-      round(),
-      askForHealth(fixture, SETTLE_SECONDS + ROUND_SECONDS, route),
-    ]);
-    return requests;
-  };
-  const besides = [
-    { what: `${HEALTH_CALLS_PER_SECOND} calls/s of health`, around: ask(), goal: "goal >= 0.98" },
+  const besides: readonly Beside[] = [
+    { what: `${HEALTH_CALLS_PER_SECOND} calls/s of health`, around: askDuring, goal: "goal >= 0.98" },
     {
       what: `${HEALTH_CALLS_PER_SECOND} calls/s of /livez`,
-      around: ask("/livez"),
+      around: (during, round) => askDuring(during, round, "/livez"),
       goal: "control: no answer costs less",
     },
-    { what: "the page open", around: (round: Round) => watch(fixture, round), goal: "goal >= 0.98" },
+    { what: "the page open", around: watchDuring, goal: "goal >= 0.98" },
   ];
-  for (const { what, around, goal } of besides) await mainLoadWith(fixture, { what, around, goal, rounds });
+  for (const beside of besides) await mainLoadWith(fixture, beside, rounds);
 }
 
 /** The endpoint by itself: how long an answer takes, and what it takes. */
@@ -64,13 +57,12 @@ type Round = () => Promise<number>;
 interface Beside {
   readonly what: string;
   /** Runs a round with something beside it. */
-  readonly around: (round: Round) => Promise<number>;
+  readonly around: (fixture: Fixture, round: Round) => Promise<number>;
   readonly goal: string;
-  readonly rounds: number;
 }
 
 /** The main load with and without something beside it. */
-async function mainLoadWith(fixture: Fixture, { what, around, goal, rounds }: Beside): Promise<void> {
+async function mainLoadWith(fixture: Fixture, { what, around, goal }: Beside, rounds: number): Promise<void> {
   const cpu: Pair = { a: [], b: [] };
   const roundOf = (side: keyof Pair) => async () => {
     await sleep(SETTLE_SECONDS * MS);
@@ -79,7 +71,7 @@ async function mainLoadWith(fixture: Fixture, { what, around, goal, rounds }: Be
     cpu[side].push((applicationCpu(fixture) - before) / (requests / 1000));
     return requests / ROUND_SECONDS;
   };
-  const throughput = await alternate(rounds, () => around(roundOf("a")), roundOf("b"));
+  const throughput = await alternate(rounds, () => around(fixture, roundOf("a")), roundOf("b"));
   row(`application's CPU per 1,000 main requests, with ${what}`, `${median(cpu.a).toFixed(0)} ms`);
   row("  without", `${median(cpu.b).toFixed(0)} ms`);
   row("  with / without", ratio(cpu));
@@ -87,8 +79,17 @@ async function mainLoadWith(fixture: Fixture, { what, around, goal, rounds }: Be
   row("  without", `${median(throughput.b).toFixed(0)} requests/s`);
 }
 
+/** Somebody asks for health, or another `route`, during a round. */
+async function askDuring(fixture: Fixture, round: Round, route?: string): Promise<number> {
+  const [requests] = await Promise.all([
+    round(),
+    askForHealth(fixture, SETTLE_SECONDS + ROUND_SECONDS, route),
+  ]);
+  return requests;
+}
+
 /** Somebody watches the page during a round. */
-async function watch({ app }: Fixture, round: Round): Promise<number> {
+async function watchDuring({ app }: Fixture, round: Round): Promise<number> {
   const page = await openPage(app);
   const requests = await round();
   if ((await page.close()) === 0) throw new Error("the page's stream sent nothing");

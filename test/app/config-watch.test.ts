@@ -11,10 +11,8 @@ function watched({ onTestFinished }: TestContext) {
   const folder = mkdtempSync(path.join(tmpdir(), "poolkit-watch-"));
   const file = (name: string) => path.join(folder, name);
   writeFileSync(file("a"), "1");
-  const watch = (names: readonly string[], onChange: OnChange, lookEveryMs?: number) => {
-    const end = watchConfig(names.map(file), onChange, lookEveryMs);
-    onTestFinished(end);
-  };
+  const watch = (names: readonly string[], onChange: OnChange, lookEveryMs?: number) =>
+    onTestFinished(watchConfig(names.map(file), onChange, lookEveryMs));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   return { file, watch };
 }

@@ -115,6 +115,15 @@ async function query(expression: string): Promise<readonly Sample[]> {
   return (await prometheus<{ result: Sample[] }>(`query?query=${encodeURIComponent(expression)}`)).result;
 }
 
+const dashboardExpressions = sections.flatMap(({ panels }) =>
+  panels.flatMap(({ lines }) => lines.map(({ expr }) => expr)),
+);
+
+/** An expression of the dashboard as Grafana asks for it, with its variables filled in. */
+function asDrawn(expression: string): string {
+  return expression.replaceAll("$stack", stack.name).replaceAll("$__rate_interval", "1m");
+}
+
 /** A certificate with six days left and a backup of yesterday: past the thresholds, and else nothing is wrong. */
 function figuresOf({ pathname, searchParams }: URL): string | undefined {
   if (pathname === "/metrics") {
@@ -178,7 +187,7 @@ describe("with poolkit:observability", () => {
   it("exposes every metric that rules and dashboard ask for", async () => {
     const asked = [
       ...alertRules({ ...presets.prod, hasApplicationMetrics: true }).map(({ expr }) => expr),
-      ...sections.flatMap(({ panels }) => panels.flatMap(({ lines }) => lines.map(({ expr }) => expr))),
+      ...dashboardExpressions,
     ];
     const metric = /\b(?:(?:pgbouncer|pg|poolkit|db_client|http_server)_\w+|up)\b/g;
     const names = new Set(asked.flatMap((expression) => expression.match(metric) ?? []));
@@ -187,7 +196,7 @@ describe("with poolkit:observability", () => {
     expect([...names].filter((name) => !known.has(name))).toEqual([]);
     const { prometheusUrl } = await stack.outputs();
     for (const expression of asked) {
-      const text = expression.replaceAll("$stack", stack.name).replaceAll("$__rate_interval", "1m");
+      const text = asDrawn(expression);
       const answer = await fetch(`${prometheusUrl}/api/v1/query?query=${encodeURIComponent(text)}`);
       expect(answer.status, text).toBe(200);
     }
@@ -305,14 +314,11 @@ describe("with poolkit:observability", () => {
   it("draws something in every panel of the dashboard", async () => {
     // Only what has happened has series.
     const drawnLater = /poolkit_retries_total/;
-    const expressions = sections.flatMap(({ panels }) =>
-      panels.flatMap(({ lines }) => lines.map(({ expr }) => expr)),
-    );
+    const drawnNow = dashboardExpressions.filter((expression) => !drawnLater.test(expression));
     const empty = async () => {
       const found: string[] = [];
-      for (const expression of expressions.filter((text) => !drawnLater.test(text))) {
-        const text = expression.replaceAll("$stack", stack.name).replaceAll("$__rate_interval", "1m");
-        if ((await query(text)).length === 0) found.push(expression);
+      for (const expression of drawnNow) {
+        if ((await query(asDrawn(expression))).length === 0) found.push(expression);
       }
       return found;
     };
