@@ -31,6 +31,7 @@ export type OnChange = (isAgain: boolean) => Promise<boolean>;
  * after the other; waiting for quiet keeps a half-written set from being read. It is also called once after the first
  * look, because the files may have changed since the caller read them, and every few looks while the last call was
  * refused. One call at a time: the next look comes when `onChange` has ended. Returns the function that ends the watch.
+ * @param lookEveryMs milliseconds from the end of a look to the next @default 1000
  */
 export function watchConfig(
   files: readonly string[],

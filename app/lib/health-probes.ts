@@ -130,7 +130,7 @@ export async function lookAtPostgres(client: pg.Client): Promise<PostgresReport>
   };
 }
 
-/** A thousand rows of a thousand bytes: a megabyte in a temporary file. As many bytes in small rows take five times as long. */
+/** A thousand rows of a thousand bytes: a megabyte in a temporary file. As much in small rows takes five times as long. */
 const SPILL_SQL = `SET LOCAL work_mem = '64kB';
 WITH spilled AS MATERIALIZED (SELECT repeat('x', 1000) || n FROM generate_series(1, 1000) n) SELECT count(*) FROM spilled`;
 

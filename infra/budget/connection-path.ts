@@ -177,7 +177,7 @@ export function siblingPools(path: ConnectionPath, pool: Pool): Pool[] {
   return path.pools.filter(({ user, name }) => user === pool.user && name !== pool.name);
 }
 
-/** Servers that they may hold at the same moment. */
+/** Servers that the role's other pools may hold at the same moment. */
 export function siblingServers(path: ConnectionPath, pool: Pool): number {
   return siblingPools(path, pool).reduce(
     (sum, sibling) => sum + Math.min(poolServers(path, sibling), limitOf(sibling.databaseCap)),
