@@ -33,6 +33,8 @@ export function misspeltName(name: string, known: readonly string[]): string | u
 /** The known name nearest to `name` within `maxEdits` edits, ignoring case; undefined when none is that near. */
 export function nearestName(name: string, known: readonly string[], maxEdits = 3): string | undefined {
   const ranked = known
+    // Each letter that one has more is an edit: most names are out without a comparison.
+    .filter((candidate) => Math.abs(candidate.length - name.length) <= maxEdits)
     .map((candidate) => ({ candidate, edits: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.edits - b.edits);
   const best = ranked[0];
