@@ -203,13 +203,15 @@ function applicationRules(): AlertRule[] {
   return [
     {
       alert: "CircuitBreakerOpen",
-      // Half-open comes and goes between two scrapes: a breaker that opens again and again must not look closed.
-      expr: 'max_over_time(poolkit_circuit_state{state="open"}[1m]) > 0',
+      // The state itself could be closed at every scrape. While the way is broken each failed trial, one a second, opens
+      // the breaker anew, so this stays true for as long as that lasts.
+      expr: "increase(poolkit_circuit_opened_total[1m]) > 0",
       for: "0s",
       labels: { severity: "critical" },
       annotations: {
         summary: "The application refuses work because the database does not answer",
-        description: "Its circuit breaker is open; requests get 503 at once. poolkit health names the cause.",
+        description:
+          "Its circuit breaker has opened within the last minute; while it is open requests get 503 at once. poolkit health names the cause.",
       },
     },
     {

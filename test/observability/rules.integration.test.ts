@@ -77,12 +77,10 @@ function casesOf(sizes: Sizes): Record<string, Case> {
     },
     BackupMissing: { fires: backups(2, 1), firesToo: backups(0, 0), quiet: backups(0, 1) },
     CircuitBreakerOpen: {
-      // Open at every fourth look only, as one that tries again in between.
-      fires: [{ series: 'poolkit_circuit_state{state="open"}', values: "0 0 0 1 0 0 0 1 0x60" }],
-      quiet: [
-        { series: 'poolkit_circuit_state{state="open"}', values: "0x60" },
-        { series: 'poolkit_circuit_state{state="closed"}', values: "1x60" },
-      ],
+      // Opened and closed again between two scrapes; and open from the start of what is looked at.
+      fires: [{ series: "poolkit_circuit_opened_total", values: "0x6 1x60" }],
+      firesToo: [{ series: "poolkit_circuit_opened_total", values: "5+15x60" }],
+      quiet: one("poolkit_circuit_opened_total")(7),
     },
     ConnectionLeak: {
       fires: one("poolkit_pool_overdue_connections")(1),
