@@ -1,3 +1,5 @@
+import { jobs } from "./rules.ts";
+
 /** A line of a panel, or as many as its expression has series. */
 export interface Line {
   readonly expr: string;
@@ -23,7 +25,13 @@ export interface Section {
 
 /** `$stack` is chosen in Grafana: one dashboard serves all stacks that send to the same Prometheus. */
 const stack = 'stack="$stack"';
-const of = (metric: string, labels = "") => `${metric}{${[stack, labels].filter(Boolean).join(",")}}`;
+/** The stack's own targets: a PgBouncer or Postgres that `poolkit:scrape` adds has figures of the same names. */
+const jobOf = (metric: string) => {
+  if (metric.startsWith("pgbouncer_")) return jobs.pgbouncer;
+  return metric.startsWith("pg_") ? jobs.postgres : jobs.app;
+};
+const of = (metric: string, labels = "") =>
+  `${metric}{${[stack, `job="${jobOf(metric)}"`, labels].filter(Boolean).join(",")}}`;
 /** PgBouncer's console and Postgres' own databases are not what the application uses. */
 const pools = 'database!="pgbouncer"';
 const databases = 'datname!~"template.*|postgres"';
@@ -46,7 +54,7 @@ export const sections: readonly Section[] = [
           "0 = Prometheus cannot scrape it: it is down, hangs, cannot be reached or refuses the request.",
         unit: "short",
         lines: [
-          { expr: of("up"), legend: "{{job}}" },
+          { expr: `up{${stack}}`, legend: "{{job}}" },
           { expr: of("pgbouncer_up"), legend: "login to PgBouncer" },
           { expr: of("pg_up"), legend: "login to Postgres" },
         ],
@@ -67,6 +75,16 @@ export const sections: readonly Section[] = [
         description: "From its arrival to the end of the answer.",
         unit: "s",
         lines: quantiles("http_server_request_duration_seconds"),
+      },
+      {
+        title: "Event loop",
+        description:
+          "How late timers fire. High with a database that is fast: the process computes, or its container has too little CPU.",
+        unit: "s",
+        lines: [
+          { expr: of("nodejs_eventloop_lag_p50_seconds"), legend: "median" },
+          { expr: of("nodejs_eventloop_lag_p99_seconds"), legend: "99 %" },
+        ],
       },
     ],
   },

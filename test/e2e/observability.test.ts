@@ -189,7 +189,7 @@ describe("with poolkit:observability", () => {
       ...alertRules({ ...presets.prod, hasApplicationMetrics: true }).map(({ expr }) => expr),
       ...dashboardExpressions,
     ];
-    const metric = /\b(?:(?:pgbouncer|pg|poolkit|db_client|http_server)_\w+|up)\b/g;
+    const metric = /\b(?:(?:pgbouncer|pg|poolkit|db_client|http_server|nodejs)_\w+|up)\b/g;
     const names = new Set(asked.flatMap((expression) => expression.match(metric) ?? []));
     const known = new Set(await prometheus<string[]>("label/__name__/values"));
     expect(names.size).toBeGreaterThan(25);

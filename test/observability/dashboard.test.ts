@@ -36,11 +36,20 @@ describe("the dashboard", () => {
     expect(new Set(cells).size).toBe(cells.length);
   });
 
+  const selectors = panels
+    .flatMap(({ targets = [] }) => targets.flatMap(({ expr }) => expr.match(/\w+\{[^}]*\}/g) ?? [""]))
+    .filter((selector) => selector !== 'up{stack="$stack"}');
+
   it("asks for the chosen stack only, in every expression", () => {
-    const expressions = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
-    expect(expressions.length).toBeGreaterThan(20);
-    for (const expression of expressions) {
-      expect(expression.match(/\{[^}]*\}/g)?.every((labels) => labels.includes('stack="$stack"'))).toBe(true);
+    expect(selectors.length).toBeGreaterThan(20);
+    for (const selector of selectors) expect(selector).toContain('{stack="$stack",');
+  });
+
+  it("asks the stack's own targets, and no other PgBouncer that Prometheus looks at", () => {
+    for (const selector of selectors) {
+      const owner = /^(pgbouncer|pg)_/.exec(selector)?.[1];
+      const job = owner === undefined ? "app" : owner === "pg" ? "postgres" : "pgbouncer";
+      expect(selector).toContain(`,job="${job}"`);
     }
   });
 });
