@@ -32,6 +32,8 @@ const poolShare = 0.9;
 const pools = `job="${jobs.pgbouncer}",database!="pgbouncer"`;
 /** The sizes are this stack's: another Postgres that Prometheus is told to ask must not count. */
 const postgres = `job="${jobs.postgres}"`;
+/** Of all its series; the dashboard shows the alerts of one stack. */
+const perStack = (metric: string) => `sum by (stack) (${metric}{${postgres}})`;
 
 /**
  * A public certificate of 90 days is renewed by its client with 30 days left: with fewer, that has failed or is about to
@@ -95,7 +97,7 @@ function waitRules({ queryWaitTimeoutSeconds, poolTimeoutSeconds, poolSize }: Si
     },
     {
       alert: "PostgresConnectionsHigh",
-      expr: `sum(pg_stat_activity_count{${postgres}}) / sum(pg_settings_max_connections{${postgres}}) > ${connectionsShare}`,
+      expr: `${perStack("pg_stat_activity_count")} / ${perStack("pg_settings_max_connections")} > ${connectionsShare}`,
       for: "1m",
       labels: { severity: "warning" },
       annotations: {

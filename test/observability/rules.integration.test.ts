@@ -101,15 +101,21 @@ const lookAtSeconds = 960;
 /** These two look at what has just happened. */
 const isMomentary = (alert: string) => alert === "CircuitBreakerOpen" || alert === "PoolTimeouts";
 
+/** As the stack's Prometheus labels what it scrapes; the dashboard finds alerts by it, so none may lose it. */
+const ofStack = ({ series, values }: Series): Series => {
+  const [name, labels = ""] = series.split(/[{}]/);
+  return { series: `${name}{${[labels, 'stack="shop"'].filter(Boolean).join(",")}}`, values };
+};
+
 /** promtool's own test file: each case alone, every alert counted by name. */
 function testFile(rules: string, cases: Readonly<Record<string, Case>>): string {
   const expectation = (name: string, alert: string, series: readonly Series[], count: number) => ({
     name,
     interval: "15s",
-    input_series: series,
+    input_series: series.map(ofStack),
     promql_expr_test: [
       {
-        expr: `count(ALERTS{alertname="${alert}",alertstate="firing"}) or vector(0)`,
+        expr: `count(ALERTS{alertname="${alert}",alertstate="firing",stack="shop"}) or vector(0)`,
         eval_time: isMomentary(alert) ? "2m" : `${lookAtSeconds}s`,
         exp_samples: [{ labels: "{}", value: count }],
       },
