@@ -11,8 +11,9 @@ import { LongestFirst } from "./test/support/longest-first.ts";
 const quick = {
   sequence: { groupOrder: 0 },
   maxWorkers: 4,
-  // Files share their worker and what it has loaded: a third of the time. They leave nothing behind but modules.
+  // Files share their worker with the packages that it has loaded: a third of the time.
   isolate: false,
+  setupFiles: "test/support/fresh-modules.ts",
 };
 const slow = {
   sequence: { groupOrder: 1 },

@@ -33,8 +33,6 @@ export async function registeredResources(
     false,
   );
   pulumi.runtime.setAllConfig(config, ["poolkit:secretSeed"]);
-  // The program runs when it is loaded.
-  vi.resetModules();
   const program: Record<string, unknown> = await import("../../infra/index.ts");
   const outputs: pulumi.Input<unknown>[] = Object.values(program);
   await Promise.all(outputs.map((output) => new Promise((resolve) => pulumi.all([output]).apply(resolve))));
@@ -57,6 +55,8 @@ const forms = {
 
 /** What the program registers in one of its forms. */
 export function registeredForm(form: keyof typeof forms): Promise<Registered[]> {
+  // The program runs when it is loaded.
+  vi.resetModules();
   return registeredResources(forms[form]);
 }
 
