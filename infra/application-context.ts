@@ -1,15 +1,18 @@
 import { createHash, type Hash } from "node:crypto";
 import { type Dirent, existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import dockerignore from "@balena/dockerignore";
 
 /**
  * SHA-256 (hex) over everything of a build folder that the engine gets to see: names, contents and executable bits of
- * what .dockerignore leaves, and the Dockerfile. Times and owners do not count, so a fresh checkout hashes the same.
+ * what .dockerignore leaves, and the Dockerfile, which the engine reads even where that leaves it out. Times and owners do not count, so a fresh checkout hashes the same.
  */
 export function contextHash(context: string, dockerfile: string): string {
-  const hash = createHash("sha256").update(dockerfile).update("\0");
-  const isSent = sentFiles(context, dockerfile);
+  const recipe = readFileSync(join(context, dockerfile));
+  const hash = createHash("sha256")
+    .update(`${posix.normalize(dockerfile)}\0${recipe.length}\0`)
+    .update(recipe);
+  const isSent = sentFiles(context);
   const visit = (folder: string): void => {
     for (const entry of sortedEntries(join(context, folder))) {
       const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
@@ -24,7 +27,7 @@ export function contextHash(context: string, dockerfile: string): string {
   return hash.digest("hex");
 }
 
-function sentFiles(context: string, dockerfile: string) {
+function sentFiles(context: string) {
   const ignoreFile = join(context, ".dockerignore");
   const rules = existsSync(ignoreFile) ? readFileSync(ignoreFile, "utf8") : "";
   const ignore = dockerignore.default().add(rules);
@@ -32,7 +35,7 @@ function sentFiles(context: string, dockerfile: string) {
   const hasExceptions = /^\s*!/m.test(rules);
   return {
     mayHold: (folder: string) => hasExceptions || !ignore.ignores(folder),
-    file: (path: string) => path === dockerfile || !ignore.ignores(path),
+    file: (path: string) => !ignore.ignores(path),
   };
 }
 

@@ -220,10 +220,15 @@ describe("contextHash", () => {
     expect(hash()).not.toBe(before);
   });
 
-  it("always looks at the Dockerfile, which the engine gets in any case", () => {
-    write(".dockerignore", "*\n");
-    const before = hash();
-    write("Dockerfile", "FROM scratch AS x\n");
-    expect(hash()).not.toBe(before);
+  it.each([
+    ["Dockerfile", "*\n"],
+    ["./Dockerfile", "Dockerfile\n"],
+    ["src/Dockerfile", "src\n"],
+  ])("always looks at the Dockerfile, which the engine gets in any case: %s", (dockerfile, ignored) => {
+    write(".dockerignore", ignored);
+    write(dockerfile, "FROM scratch\n");
+    const before = contextHash(context, dockerfile);
+    write(dockerfile, "FROM scratch AS x\n");
+    expect(contextHash(context, dockerfile)).not.toBe(before);
   });
 });
