@@ -35,6 +35,7 @@ export const withheldSettings: Readonly<Record<string, string>> = {
   server_tls_ca_file: noSuchFile,
   server_tls_cert_file: noSuchFile,
   server_tls_key_file: noSuchFile,
+  server_tls_sslmode: "the stack's Postgres has no TLS: it is reached in the stack's own network only",
   syslog: logsGoToEngine,
   syslog_facility: logsGoToEngine,
   syslog_ident: logsGoToEngine,

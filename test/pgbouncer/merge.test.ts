@@ -60,6 +60,11 @@ describe("the layers", () => {
     },
   );
 
+  it("withhold TLS to a Postgres that has none: new server connections would all be refused", () => {
+    const { problems } = mergePgBouncerSettings({ preset: {}, user: { server_tls_sslmode: "require" } });
+    expect(problems).toMatchObject([{ path: "pgbouncer.server_tls_sslmode" }]);
+  });
+
   it("withhold only settings that exist and that nobody forces", () => {
     for (const key of Object.keys(withheldSettings)) {
       expect(pgbouncerSettings).toHaveProperty(key);
