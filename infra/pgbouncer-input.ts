@@ -78,8 +78,10 @@ export function readPgBouncer(
 
 /** Lets the exporter read the console. Its driver sends a parameter that PgBouncer would refuse. */
 function withExporter(settings: Section): Section {
-  const add = (name: string, item: string) =>
-    [settings[name], item].filter((part) => part !== undefined && part !== "").join(",");
+  const add = (name: string, item: string) => {
+    const items = (settings[name] ?? "").split(",").map((part) => part.trim());
+    return [...new Set([...items, item])].filter((part) => part !== "").join(",");
+  };
   return {
     ...settings,
     stats_users: add("stats_users", roles.exporter),

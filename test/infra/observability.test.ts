@@ -28,6 +28,10 @@ describe("poolkit:observability", () => {
     expect(settings(pgbouncer(own)).ignore_startup_parameters).toBe("search_path,options");
     const observed = settings(pgbouncer(own, { observability: true }));
     expect(observed.ignore_startup_parameters).toBe("search_path,options,extra_float_digits");
+    const same = { ignore_startup_parameters: "extra_float_digits, options" };
+    expect(settings(pgbouncer(same, { observability: true })).ignore_startup_parameters).toBe(
+      "extra_float_digits,options",
+    );
   });
 
   it("makes a PgBouncer that swallows settings without options no more allowed than before", () => {
