@@ -124,9 +124,13 @@ function readPreset(configured: string, stack: string, problems: Problem[]): Pre
   return meant;
 }
 
+const otherDatabases = ["postgres", "template0", "template1", "pgbouncer"];
+/** Words that mean other than a database of that name in pg_hba.conf. */
+const hbaKeywords = ["all", "replication", "samegroup", "samerole", "sameuser"];
+
 /** Unquoted SQL identifiers only: the name travels through URLs, PgBouncer's ini and SQL. */
 function readDatabaseName(name: string, problems: Problem[]): string {
-  const reserved = ["postgres", "template0", "template1", "pgbouncer"];
+  const reserved = [...otherDatabases, ...hbaKeywords];
   if (/^[a-z_][a-z0-9_]{0,62}$/.test(name) && !reserved.includes(name)) {
     return name;
   }

@@ -137,6 +137,12 @@ const refused: [string, Record<string, string>, string, string][] = [
     "poolkit:databaseName",
     '"pgbouncer"',
   ],
+  [
+    "a database name that opens all of them to everybody in pg_hba.conf",
+    { "poolkit:databaseName": "all" },
+    "poolkit:databaseName",
+    '"all"',
+  ],
   ["an empty database name", { "poolkit:databaseName": "" }, "poolkit:databaseName", '""'],
   ["a base image with a space", { "poolkit:baseImage": "debian forky" }, "poolkit:baseImage", "debian forky"],
   [
