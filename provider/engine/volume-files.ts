@@ -75,7 +75,7 @@ async function withHelper<T>(
   try {
     return await use(helper);
   } finally {
-    await helper.remove({ force: true });
+    await removeHelper(helper);
   }
 }
 
@@ -97,9 +97,14 @@ async function createHelper(owner: Owner, place: FilesPlace): Promise<Docker.Con
         `cannot make a helper container for volume ${place.volumeName}: ${messageOf(error)}`,
       );
     }
-    await docker.getContainer(name).remove({ force: true });
+    await removeHelper(docker.getContainer(name));
     return docker.createContainer(options);
   }
+}
+
+/** With the volumes without a name that the engine has made for it where its image declares some. */
+async function removeHelper(helper: Docker.Container): Promise<void> {
+  await helper.remove({ force: true, v: true });
 }
 
 /** The image asked for, or any other: it is never run, and a refresh must work after the image was removed. */
