@@ -21,10 +21,12 @@ export async function checkEngine(
       baseImage,
       images: imageSpace(config),
       ports: {
-        "poolkit:ports.app": ports.app,
-        "poolkit:ports.pgbouncer": ports.pgbouncer,
-        "poolkit:ports.postgres": ports.postgres,
-        ...(observability ? { "poolkit:ports.prometheus": ports.prometheus } : {}),
+        "poolkit:ports.app": { port: ports.app, container: names.app },
+        "poolkit:ports.pgbouncer": { port: ports.pgbouncer, container: names.pgbouncer },
+        "poolkit:ports.postgres": { port: ports.postgres, container: names.postgres },
+        ...(observability && {
+          "poolkit:ports.prometheus": { port: ports.prometheus, container: names.prometheus },
+        }),
       },
       containerNames: [
         names.app,

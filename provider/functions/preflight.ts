@@ -9,7 +9,7 @@ import type { PlainMap } from "../protocol/secrets.ts";
 
 const args = object({
   stack: text(),
-  ports: record(integer(1, 65_535)),
+  ports: record(object({ port: integer(1, 65_535), container: text() })),
   containerNames: list(text()),
   baseImage: text(),
   images: record(integer(0, Number.MAX_SAFE_INTEGER)),
@@ -118,14 +118,21 @@ async function portProblems(
   checkMachine: boolean,
 ): Promise<Problem[]> {
   const problems = await Promise.all(
-    Object.entries(ports).map(async ([path, port]): Promise<Problem[]> => {
-      const twin = Object.entries(ports).find(([other, same]) => other < path && same === port)?.[0];
+    Object.entries(ports).map(async ([path, { port, container }]): Promise<Problem[]> => {
+      const twin = Object.entries(ports).find(([other, same]) => other < path && same.port === port)?.[0];
       const owner = containers.find(({ Ports }) => Ports.some(({ PublicPort }) => PublicPort === port));
       const fix = `pulumi config set --path ${path} <a free port>`;
       if (twin !== undefined)
         return [{ path, found: `${port}, as ${twin}`, allowed: "a port of its own", fix }];
-      if (owner?.Labels["poolkit.stack"] === stack) return [];
       const name = owner?.Names[0]?.slice(1);
+      if (owner?.Labels["poolkit.stack"] === stack) {
+        if (name === container) return [];
+        // The one that wants it is made while the other still runs: the engine would refuse it, with the former one gone.
+        const fix = `first another port for ${name}, with a \`pulumi up\` of its own; then this one`;
+        return [
+          { path, found: `${port}, published by ${name} until it has moved`, allowed: "a free port", fix },
+        ];
+      }
       if (name !== undefined)
         return [{ path, found: `${port}, published by ${name}`, allowed: "a free port", fix }];
       if (!checkMachine || (await isFree(port))) return [];

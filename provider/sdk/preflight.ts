@@ -1,10 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 
 export interface PreflightArgs {
-  /** Stack that asks: ports and names that its own containers hold count as free. */
+  /** Stack that asks: names that its own containers have count as free. */
   stack: string;
-  /** Path of the setting → host port on 127.0.0.1 that it wants. */
-  ports: Record<string, number>;
+  /**
+   * Path of the setting → host port on 127.0.0.1 that it wants, and the container that will publish it: a port that this
+   * one holds counts as free, one of another container does not, even of the same stack.
+   */
+  ports: Record<string, { port: number; container: string }>;
   /** Names of the containers that the stack is going to make. */
   containerNames: string[];
   /** Image that the kit's own images are built on. */

@@ -47,7 +47,7 @@ describe.skipIf(!(await engineAvailable()))("preflight", () => {
   }
 
   it("finds nothing wrong with free ports and names", async () => {
-    const ports = { "poolkit:ports.app": await freePort() };
+    const ports = { "poolkit:ports.app": { port: await freePort(), container: "poolkit-s1-app" } };
     expect(await problems({ ports, containerNames: ["poolkit-s1-app"] })).toEqual([]);
   });
 
@@ -67,7 +67,7 @@ describe.skipIf(!(await engineAvailable()))("preflight", () => {
   it("takes what the stack's own containers hold as free, and names another stack's container", async () => {
     const port = await freePort();
     const name = await publish("s1", port);
-    const wanted = { ports: { "poolkit:ports.app": port }, containerNames: [name] };
+    const wanted = { ports: { "poolkit:ports.app": { port, container: name } }, containerNames: [name] };
     expect(await problems(wanted)).toEqual([]);
     const others = await problems({ ...wanted, stack: "s2" });
     expect(others.map(({ path, found }) => [path, found])).toEqual([
@@ -77,12 +77,27 @@ describe.skipIf(!(await engineAvailable()))("preflight", () => {
     expect(others[1]?.fix).toBe("pulumi config set --path poolkit:ports.app <a free port>");
   });
 
+  it("does not hand a port from one container of the stack to another: it is held until that one has moved", async () => {
+    const port = await freePort();
+    const name = await publish("s1", port);
+    const ports = { "poolkit:ports.pgbouncer": { port, container: "poolkit-s1-pgbouncer" } };
+    expect(await problems({ ports })).toMatchObject([
+      {
+        path: "poolkit:ports.pgbouncer",
+        found: `${port}, published by ${name} until it has moved`,
+        fix: expect.stringContaining(`first another port for ${name}`),
+      },
+    ]);
+  });
+
   it("names a port that a process holds, and one that is wanted twice", async () => {
     server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");
     const address = server.address();
     const port = typeof address === "object" ? address?.port : undefined;
-    const found = await problems({ ports: { a: port, b: port } });
+    const found = await problems({
+      ports: { a: { port, container: "x" }, b: { port, container: "y" } },
+    });
     expect(found.map((one) => one.found)).toEqual([
       `${port}, used by a process of this machine`,
       `${port}, as a`,
