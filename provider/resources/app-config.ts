@@ -85,6 +85,7 @@ async function write(wanted: Inputs, former: Inputs | undefined, context: Contex
     apply: () => apply(wanted, former, revisionOf(files), reload, context),
     restore: async () => {
       await reload();
+      return [];
     },
   };
   // A file cannot be removed through the engine; emptied, it counts as absent and keeps no secret.

@@ -120,14 +120,14 @@ function consoleOf({ console }: Inputs): Connection {
 }
 
 async function write(wanted: Inputs, former: Inputs | undefined, context: Context): Promise<Outputs> {
-  const held = heldIni(wanted, former);
+  const held = heldIni(wanted, former && (await asItRuns(former, wanted, context)));
   const first = withEmptyRoles(held ?? iniOf(wanted), former?.users ?? {});
   const commands = former !== undefined && needsReconnect(wanted, former) ? ["RECONNECT"] : [];
   const consoles = former === undefined ? [consoleOf(wanted)] : [consoleOf(wanted), consoleOf(former)];
   const target = liveAt(wanted, consoles);
   const application = {
     apply: () => applyIni(target, first, commands, context),
-    restore: () => restoreIni(target, iniOf(former ?? wanted), context),
+    restore: () => restore(target, wanted, iniOf(former ?? wanted), context),
   };
   await applyFiles(wanted, filesOf(wanted, first), application, context);
   const files = filesOf(wanted);
@@ -137,6 +137,31 @@ async function write(wanted: Inputs, former: Inputs | undefined, context: Contex
     sha256: filesDigest(files),
     clientsHeldAt: held === undefined ? "" : new Date().toISOString(),
   };
+}
+
+/**
+ * The former inputs with what PgBouncer runs: limits on clients that an earlier change still holds, because what should
+ * have lowered them was not reached, are in no file any more.
+ */
+async function asItRuns(former: Inputs, wanted: Inputs, context: Context): Promise<Inputs> {
+  if (wanted.lowersClientsLater !== true) return former;
+  const target = liveAt(former, [consoleOf(wanted), consoleOf(former)]);
+  return withIni(former, await runningIni(target, iniOf(former), iniOf(former), context));
+}
+
+/** The former files are back already: `former` is what they say. The roles of the refused change are taken back first. */
+async function restore(
+  target: LivePgBouncer,
+  wanted: Inputs,
+  former: PgBouncerIni,
+  context: Context,
+): Promise<string[]> {
+  const first = withEmptyRoles(former, wanted.users ?? {});
+  if (isDeepStrictEqual(first, former)) return restoreIni(target, former, context);
+  await writeVolume(context, wanted, { [iniFile]: renderIni(first) });
+  const left = await restoreIni(target, first, context);
+  await writeVolume(context, wanted, { [iniFile]: renderIni(former) });
+  return left;
 }
 
 /** PgBouncer keeps what a role's entry said when the entry is gone; an empty one takes it back. */

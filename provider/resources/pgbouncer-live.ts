@@ -44,16 +44,24 @@ export async function applyIni(
   return [];
 }
 
-/** Brings PgBouncer back to its former files, which have just been put back, also when it ended on the new ones. */
-export async function restoreIni(target: LivePgBouncer, ini: PgBouncerIni, context: Context): Promise<void> {
+/**
+ * Brings PgBouncer back to its former files, which have just been put back, also when it ended on the new ones. Returns
+ * what it does not run as they say, one line each.
+ */
+export async function restoreIni(
+  target: LivePgBouncer,
+  ini: PgBouncerIni,
+  context: Context,
+): Promise<string[]> {
   const docker = await context.docker();
   if (!(await isRunning(docker, target.containerName))) {
     await restartContainer(docker, target.containerName, target.restartGraceSeconds);
   }
   await reloadContainer(docker, target.containerName);
   const restored = await waitUntilTaken(target, ini, applyTimeoutMs, context);
-  if (onlyRestartIsLeft(restored))
-    await restartContainer(docker, target.containerName, target.restartGraceSeconds);
+  if (!onlyRestartIsLeft(restored)) return restored.lines;
+  await restartContainer(docker, target.containerName, target.restartGraceSeconds);
+  return (await waitUntilTaken(target, ini, restartTimeoutMs, context)).lines;
 }
 
 /**

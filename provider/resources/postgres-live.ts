@@ -42,17 +42,17 @@ export async function applyFilesTo(
   return (await waitUntilTaken(target, settings, restartTimeoutMs, context)).lines;
 }
 
-/** Brings the server back to its former files, which have just been put back, also when it ended on the new ones. */
+/** Brings the server back to its former files, which have just been put back, also when it ended on the new ones; says the same of them. */
 export async function restoreFilesTo(
   target: LivePostgres,
   settings: Settings,
   context: Context,
-): Promise<void> {
+): Promise<string[]> {
   const docker = await context.docker();
   if (!(await isRunning(docker, target.containerName))) {
     await restartContainer(docker, target.containerName, restartGraceSeconds);
   }
-  await applyFilesTo(target, settings, context);
+  return applyFilesTo(target, settings, context);
 }
 
 /**

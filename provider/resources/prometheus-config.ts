@@ -88,10 +88,11 @@ async function apply(wanted: Inputs, revision: string, context: Context): Promis
 }
 
 /** Done when it has read them: the next change would else meet the refusal of this one. */
-async function restore({ containerName, url }: Inputs, context: Context): Promise<void> {
+async function restore({ containerName, url }: Inputs, context: Context): Promise<string[]> {
   await reloadContainer(await context.docker(), containerName);
   const isRefused = () => hasRefused(url, context.signal);
-  await waitFor(isRefused, (refused) => !refused, { ...patience, signal: context.signal });
+  const { done } = await waitFor(isRefused, (refused) => !refused, { ...patience, signal: context.signal });
+  return done ? [] : [`${url} refuses them, too`];
 }
 
 /** All errors since it last began to read its files: the cause stands first, the last one says only that it failed. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { isRunning } from "../engine/containers.ts";
 import { type FilesPlace, readVolume, writeVolume } from "../engine/volume-files.ts";
-import { messageOf, UserError } from "../model/errors.ts";
+import { messageOf, PartialFailure, UserError } from "../model/errors.ts";
 import type { Context } from "../model/resource.ts";
 import { integer, name } from "../model/shape.ts";
 
@@ -33,14 +33,16 @@ export function filesDigest(files: Files): string {
 export interface Application {
   /** Makes the process read its files and says, one line each, what it does not run as wanted. */
   apply(): Promise<string[]>;
-  /** Makes the process read the former files again, which have just been put back. */
-  restore(): Promise<void>;
+  /** Makes the process read the former files again, which have just been put back; says the same of them. */
+  restore(): Promise<string[]>;
 }
 
 /**
  * Writes the files and has the running container apply them; without a running container the files are all there is
  * to do. When they are not taken, the former files return.
  * @throws UserError naming what was not taken
+ * @throws PartialFailure when it is cancelled before it was seen whether they were taken: they stay, and so they must in
+ * the state, or going back to the former ones would look like no change
  */
 export async function applyFiles(
   target: Target,
@@ -48,30 +50,38 @@ export async function applyFiles(
   application: Application,
   context: Context,
 ): Promise<void> {
+  const { containerName } = target;
   const former = await readVolume(context, target);
   await writeVolume(context, target, files);
-  if (!(await isRunning(await context.docker(), target.containerName))) return;
+  if (!(await isRunning(await context.docker(), containerName))) return;
   const refused = await application.apply().catch((error: unknown) => {
-    context.signal.throwIfAborted();
-    return [messageOf(error)];
+    if (!context.signal.aborted) return [messageOf(error)];
+    const cancelled = `${containerName}: cancelled before its new configuration was read back`;
+    throw new PartialFailure(`${cancelled}; the next \`pulumi up\` looks again`, {});
   });
   if (refused.length === 0) return;
-  const formerFiles = Object.keys(files).flatMap((name): [string, string][] => {
-    const content = former?.get(name)?.content;
-    return content === undefined ? [] : [[name, content]];
-  });
-  const canReturn =
-    formerFiles.length === Object.keys(files).length && formerFiles.some(([, content]) => content !== "");
-  if (canReturn) {
-    await writeVolume(context, target, Object.fromEntries(formerFiles));
-    await application.restore();
-  }
-  const outcome = canReturn
-    ? "the former configuration is back"
+  // A file cannot be removed through the engine: one that was not there is emptied.
+  const formerFiles = Object.keys(files).map((name) => [name, former?.get(name)?.content ?? ""] as const);
+  const outcome = formerFiles.some(([, content]) => content !== "")
+    ? await putBack(target, Object.fromEntries(formerFiles), application, context)
     : "there was no former configuration to return to";
   throw new UserError(
-    `${target.containerName} did not take the new configuration (${outcome}):\n${refused.map((line) => `  ${line}`).join("\n")}`,
+    `${containerName} did not take the new configuration (${outcome}):\n${refused.map((line) => `  ${line}`).join("\n")}`,
   );
+}
+
+/** Returns how that went, in words. */
+async function putBack(
+  target: Target,
+  former: Files,
+  application: Application,
+  context: Context,
+): Promise<string> {
+  await writeVolume(context, target, former);
+  const left = await application.restore().catch((error: unknown) => [messageOf(error)]);
+  return left.length === 0
+    ? "the former configuration is back"
+    : `the former files are back, but not all of what runs: ${left.join("; ")}`;
 }
 
 /** The named files in the volume (absent ones empty); undefined when the volume or all of them are gone. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
+import type { ServiceError } from "@grpc/grpc-js";
 import Docker from "dockerode";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../support/load.ts";
@@ -21,6 +22,8 @@ class FakeApp {
   readonly place: Place;
   readonly server: Server;
   container: Docker.Container | undefined;
+  /** It does not hear its signals, until it does. */
+  isDeaf = false;
   #seen = 0;
   #revision = "";
   #lastError: string | null = null;
@@ -49,7 +52,7 @@ class FakeApp {
   async #reload(): Promise<void> {
     const log = (await this.container?.logs({ stdout: true }))?.toString() ?? "";
     const signals = log.split("reloaded").length - 1;
-    if (signals === this.#seen) return;
+    if (this.isDeaf || signals === this.#seen) return;
     this.#seen = signals;
     await this.#read();
   }
@@ -146,6 +149,26 @@ describe.skipIf(!(await engineAvailable()))("AppConfig on a running application"
     await expect(refused).rejects.toThrow(/it refused the files: DATABASE_CONNECTION_LIMIT: found 0/);
     await expect(refused).rejects.toThrow(/the former configuration is back/);
     expect(await place.files()).toEqual(before);
+    await update(inputs("30"));
+  });
+
+  it("hands what it has written to the state when it is cancelled before that was read back", async () => {
+    const other = await startPlugin();
+    app.isDeaf = true;
+    try {
+      const cut = other.update(type, "id", state, current, inputs("40")).catch((error: unknown) => error);
+      await eventually(async () => (await place.files())["settings.json"]?.content.includes('"40"') === true);
+      await other.cancel();
+      const { details, metadata } = (await cut) as ServiceError;
+      expect(details).toMatch(/^cancelled before it was done; the next `pulumi up` goes on$/);
+      // Going back to 30 is then a change, which it would not be from a state that still says 30.
+      const status = String(metadata.get("grpc-status-details-bin")[0]);
+      expect(status).toContain("pulumirpc.ErrorResourceInitFailed");
+      expect(status).toContain("DATABASE_CONNECTION_LIMIT");
+    } finally {
+      app.isDeaf = false;
+      await other.stop();
+    }
     await update(inputs("30"));
   });
 

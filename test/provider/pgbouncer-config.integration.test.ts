@@ -103,6 +103,10 @@ describe.skipIf(!(await engineAvailable()))("PgBouncerConfig on a running PgBoun
     return (await onConsole("SHOW CONFIG")).find((row) => row.key === key)?.value;
   }
 
+  async function limitOfApp(): Promise<string | undefined> {
+    return (await onConsole("SHOW USERS")).find((row) => row.name === "poolkit_app")?.max_user_connections;
+  }
+
   async function untilReady(): Promise<void> {
     await vi.waitFor(() => onConsole("SHOW VERSION"), { timeout: 20_000, interval: 100 });
   }
@@ -167,13 +171,17 @@ describe.skipIf(!(await engineAvailable()))("PgBouncerConfig on a running PgBoun
       server_tls_sslmode: "require",
       server_tls_ciphers: "nonsense",
     };
-    const refused = plugin.update(type, "id", state, current, inputs({}, { settings }));
+    const limit = await limitOfApp();
+    const users = { poolkit_app: { max_user_connections: "7" } };
+    const refused = plugin.update(type, "id", state, current, inputs({}, { settings, users }));
     await expect(refused).rejects.toThrow(
       /did not take .* \(the former configuration is back\):.*RELOAD failed/s,
     );
     const after = await place.files();
     expect(after).toEqual(before);
-    await vi.waitFor(async () => expect(await running("default_pool_size")).toBe("30"));
+    expect(await running("default_pool_size")).toBe("30");
+    // PgBouncer had taken the role's entry before it met what it refuses.
+    expect(await limitOfApp()).toBe(limit);
   });
 
   it("sees a setting changed with SET, of ours and of PgBouncer's, and repairs it", async () => {
@@ -224,6 +232,9 @@ describe.skipIf(!(await engineAvailable()))("PgBouncerConfig on a running PgBoun
       expect(await running("max_client_conn")).toBe("20");
       expect((await place.files())["pgbouncer.ini"]?.content).toContain("max_client_conn = 8\n");
       expect(await drift()).toEqual({ "settings.max_client_conn": "UPDATE" });
+      // What should have lowered them was not reached, and another change comes: still nobody is refused.
+      await up(inputs({ max_client_conn: "8", stats_period: "17" }, later));
+      expect([await running("max_client_conn"), await running("stats_period")]).toEqual(["20", "17"]);
 
       const heldAt = state.clientsHeldAt ?? "";
       const limits = { ...target(), heldAt, room: 2, patienceSeconds: 30 };
@@ -276,14 +287,12 @@ describe.skipIf(!(await engineAvailable()))("PgBouncerConfig on a running PgBoun
   });
 
   it("takes a role's limits back when its entry is removed, which PgBouncer does not do by itself", async () => {
-    const limitOf = async () =>
-      (await onConsole("SHOW USERS")).find((row) => row.name === "poolkit_app")?.max_user_connections;
-    const before = await limitOf();
+    const before = await limitOfApp();
     const settings = { default_pool_size: "30", listen_backlog: "512" };
     await up(inputs(settings, { users: { poolkit_app: { max_user_connections: "7", pool_size: "2" } } }));
-    expect(String(await limitOf())).toBe("7");
+    expect(String(await limitOfApp())).toBe("7");
     await up(inputs(settings));
-    expect(await limitOf()).toBe(before);
+    expect(await limitOfApp()).toBe(before);
     expect(await drift()).toEqual({});
   });
 

@@ -31,7 +31,7 @@ describe.skipIf(!(await engineAvailable()))("PrometheusConfig on a running Prome
     await place?.remove();
   });
 
-  function inputs(rulesFile: string): Properties {
+  function inputs(rulesFile: string, further: Record<string, string> = {}): Properties {
     const targets = {
       app: "app:3000",
       pgbouncer: "pgbouncer-exporter:9127",
@@ -47,6 +47,7 @@ describe.skipIf(!(await engineAvailable()))("PrometheusConfig on a running Prome
         "prometheus.yml": prometheusYaml(targets, { stack: "test" }),
         "poolkit.rules.yml": rulesFile,
         "metrics-token": token,
+        ...further,
       }),
       url: `http://127.0.0.1:${place.hostPort}`,
     };
@@ -80,12 +81,15 @@ describe.skipIf(!(await engineAvailable()))("PrometheusConfig on a running Prome
 
   it("puts the former files back and tells Prometheus' reason when it refuses them", async () => {
     const before = await place.files();
-    const broken = inputs(rules(30).replace(/(pg_up.*) == 0/, "$1 == ("));
+    const broken = inputs(rules(30).replace(/(pg_up.*) == 0/, "$1 == ("), { "new-token": token });
     const refused = plugin.update(type, "id", state, current, broken);
     await expect(refused).rejects.toThrow(/it refused the files: .*parse error/);
     await expect(refused).rejects.toThrow(/the former configuration is back/);
     await expect(refused).rejects.not.toThrow(token);
-    expect(Object.keys(await place.files())).toEqual(Object.keys(before));
+    // What was not there before is empty: the engine cannot remove a file.
+    const { "new-token": added, ...others } = await place.files();
+    expect(added?.content).toBe("");
+    expect(others).toEqual(before);
     expect(await runningRules()).toContain("> 30");
     // And the next change is taken.
     const news = inputs(rules(20));
