@@ -91,5 +91,6 @@ async function rotate(wanted: Inputs, former: Inputs, context: Context): Promise
       `connection.password: ${wanted.containerName} does not run, so its superuser cannot get another password; start it (\`pulumi up --refresh\`), then change the password`,
     );
   }
-  await changePassword(former.connection, wanted.superuserVerifier);
+  // The new password works already when an earlier change was cut after this step.
+  await changePassword([former.connection, wanted.connection], wanted.superuserVerifier);
 }

@@ -2,7 +2,7 @@ import { isRunning, lastWords, reloadContainer, restartContainer } from "../engi
 import { messageOf } from "../model/errors.ts";
 import type { Context } from "../model/resource.ts";
 import { waitFor } from "../model/wait.ts";
-import { type Connection, withClient, withFirstClient } from "../sql/connect.ts";
+import { type Connection, SqlError, withFirstClient } from "../sql/connect.ts";
 import {
   type PostgresState,
   postgresState,
@@ -33,6 +33,7 @@ export async function applyFilesTo(
   context: Context,
 ): Promise<string[]> {
   const docker = await context.docker();
+  await resetAltered(target, Object.keys(settings), context);
   await reloadContainer(docker, target.containerName);
   const reloaded = await waitUntilTaken(target, settings, reloadTimeoutMs, context);
   if (!onlyRestartIsLeft(reloaded)) return reloaded.lines;
@@ -53,6 +54,27 @@ export async function restoreFilesTo(
     await restartContainer(docker, target.containerName, restartGraceSeconds);
   }
   return applyFilesTo(target, settings, context);
+}
+
+/**
+ * Takes back what ALTER SYSTEM has set of these: Postgres reads its file after ours, so that whatever we write would not
+ * come into force. A server that does not answer has it told by the read-back.
+ */
+async function resetAltered(target: LivePostgres, keys: readonly string[], context: Context): Promise<void> {
+  const reset = withFirstClient(target.connections, async (client) => {
+    const { rows } = await client.query<{ name: string }>(
+      `SELECT DISTINCT name FROM pg_file_settings
+        WHERE sourcefile LIKE '%/postgresql.auto.conf' AND name = ANY($1)`,
+      [keys],
+    );
+    for (const { name } of rows) {
+      await client.query(`ALTER SYSTEM RESET ${client.escapeIdentifier(name)}`);
+      context.log.warning(`${target.containerName}: ALTER SYSTEM had set ${name}; that is taken back`);
+    }
+  });
+  await reset.catch((error: unknown) => {
+    if (!(error instanceof SqlError) || !(error.isUnreachable || error.isRefusedLogin)) throw error;
+  });
 }
 
 /**
@@ -77,15 +99,14 @@ export async function runningSettings(
   }
 }
 
-/** Gives an existing cluster's superuser another verifier, under the old login: the file is read only by a new one. */
-export async function changePassword(connection: Connection, verifier: string): Promise<void> {
-  await withClient(connection, async (client) => {
+/** Gives an existing cluster's superuser another verifier, under the first login that works: the file is read only by a new one. */
+export async function changePassword(connections: readonly Connection[], verifier: string): Promise<void> {
+  await withFirstClient(connections, async (client) => {
     // The statement must not end up in the server's log.
     await client.query("SET log_statement = 'none'");
     await client.query("SET log_min_error_statement = 'panic'");
     await client.query("SET log_min_duration_statement = -1");
-    const role = client.escapeIdentifier(connection.user);
-    await client.query(`ALTER ROLE ${role} PASSWORD ${client.escapeLiteral(verifier)}`);
+    await client.query(`ALTER ROLE CURRENT_USER PASSWORD ${client.escapeLiteral(verifier)}`);
   });
 }
 

@@ -13,7 +13,8 @@ export interface PostgresConfigArgs extends VolumeFilesArgs {
   hba: pulumi.Input<pulumi.Input<string>[]>;
   /**
    * SCRAM-SHA-256 verifier of the superuser, read by the image's entrypoint when the cluster is made. Secret in
-   * state. A change rewrites the file only: it does not change the password of an existing cluster.
+   * state. Changed together with `connection.password` it becomes the password of an existing cluster, live; alone it is
+   * a file that was edited, and is written again.
    */
   superuserVerifier: pulumi.Input<string>;
   /** Superuser login for the read-back. */
