@@ -167,6 +167,25 @@ describe("rows survive", () => {
     expect(settled.code, settled.text).toBe(0);
   });
 
+  it("another secretSeed: every password and token is another one, and no container is replaced", async () => {
+    const before = await ids();
+    const former = await stack.outputs();
+    const secrets = secretsOf(stack);
+    await stack.reseed();
+    expect(secretsOf(stack).filter((secret) => secrets.includes(secret))).toEqual([]);
+    await stack.mustUp();
+    stack.forgetOutputs();
+    expect(await ids()).toEqual(before);
+    await expectRowsAndHealth();
+    for (const url of [former.databaseUrl, former.directDatabaseUrl, former.monitorUrl, former.consoleUrl])
+      await expect(stack.sql("SELECT 1", url)).rejects.toThrow(/password authentication failed|SASL/);
+    for (const token of [former.healthToken, former.apiToken]) {
+      const headers = { authorization: `Bearer ${token}` };
+      expect((await fetch(former.healthUrl, { headers })).status).toBe(401);
+    }
+    await stack.must(["preview", "--refresh", "--expect-no-changes", ...stack.flag]);
+  });
+
   it("a new application image, which replaces the application alone", async () => {
     const before = await ids();
     // A comment would be bundled away: the bundle itself must differ.

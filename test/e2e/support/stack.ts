@@ -43,6 +43,7 @@ export class TestStack {
   readonly name: string;
   readonly project: Project;
   private knownOutputs: Outputs | undefined;
+  private seeds = 0;
 
   private constructor(project: Project, name: string) {
     this.project = project;
@@ -74,14 +75,20 @@ export class TestStack {
     }
     const plain = values.flatMap((value) => ["--plaintext", value]);
     await this.must(["config", "set-all", "--path", ...plain, ...this.flag]);
-    const seed = ["config", "set", "--secret", "poolkit:secretSeed", ...this.flag];
-    const { code, text } = await this.project.run("pulumi", seed, { input: this.seed });
-    if (code !== 0) throw new Error(text);
+    await this.reseed();
     return this;
   }
 
+  /** Sets another `poolkit:secretSeed`, which the next up takes over. */
+  async reseed(): Promise<void> {
+    this.seeds += 1;
+    const set = ["config", "set", "--secret", "poolkit:secretSeed", ...this.flag];
+    const { code, text } = await this.project.run("pulumi", set, { input: this.seed });
+    if (code !== 0) throw new Error(text);
+  }
+
   get seed(): string {
-    return `${this.project.canary}-${this.name}`;
+    return `${this.project.canary}-${this.name}-${this.seeds}`;
   }
 
   passwordOf(role: string): string {
