@@ -90,6 +90,10 @@ describe("the environment file", () => {
     expect(env.PULUMI_BACKEND_URL).toContain("/second/");
     expect(env.PULUMI_CONFIG_PASSPHRASE_FILE).toContain("/second/");
     expect(env.PATH?.startsWith(join(second, ".poolkit/bin"))).toBe(true);
+    // And back again: the programs of one checkout must not meet the stacks of another.
+    const again = source([first, second, first]);
+    expect(again.PULUMI_BACKEND_URL).toContain("/first/");
+    expect(again.PATH?.startsWith(join(first, ".poolkit/bin"))).toBe(true);
   });
 
   it("leaves the backend to a login of this checkout", () => {

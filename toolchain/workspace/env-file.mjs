@@ -32,8 +32,8 @@ export POOLKIT_CHECKOUT=${quote(root)}
 # would leave a state that cannot be read.
 export POOLKIT_BACKEND_URL=${quote(`${fileUrl(`${root}/.poolkit/state`)}?metadata=skip`)}
 export PULUMI_HOME="$POOLKIT_CHECKOUT/.poolkit/pulumi-home"
-case ":$PATH:" in
-  *":$POOLKIT_CHECKOUT/.poolkit/bin:"*) ;;
+case "$PATH:" in
+  "$POOLKIT_CHECKOUT/.poolkit/bin:"*) ;;
   *) export PATH="$POOLKIT_CHECKOUT/.poolkit/bin:$PATH" ;;
 esac
 # A backend of your own: PULUMI_BACKEND_URL, or pulumi login in a shell that has sourced this file.
