@@ -35,6 +35,11 @@ export const causes = {
     advice: () => "Start Docker Engine, or set DOCKER_HOST to the engine that the stack was deployed to.",
     command: () => "docker info",
   },
+  state_unreadable: {
+    advice: () =>
+      "Pulumi does not hand out the stack's state, so only the engine was looked at: see its reason (passphrase, backend, login).",
+    command: ({ stack }) => `pulumi stack export -s ${stack} >/dev/null`,
+  },
   not_deployed: {
     advice: () => "The state has no finished deployment to look through: run up and see its first error.",
     command: up,

@@ -149,7 +149,16 @@ describe("findings", () => {
 
   const cases: [string, Observation, string[]][] = [
     ["engine gone", { ...well, engine: missed("unreachable") }, ["fail engine_unreachable"]],
-    ["state unreadable", { ...well, deployed: missed("timeout") }, ["fail not_deployed"]],
+    ["state unreadable", { ...well, deployed: missed("timeout") }, ["fail state_unreadable"]],
+    [
+      "first up failed, and what it has made does not answer: nobody had the addresses to ask",
+      {
+        ...withContainer("postgres", { failingCheck: "no response" }),
+        deployed: saw({ ...deployed_, outputs: {} }),
+        ...{ console: null, postgres: null, path: null, login: null, health: null },
+      },
+      ["fail not_deployed", "fail postgres_unreachable"],
+    ],
     ["first up failed", { ...well, deployed: saw({ ...deployed_, outputs: {} }) }, ["fail not_deployed"]],
     [
       "up killed",
@@ -441,11 +450,15 @@ describe("findings", () => {
 
   it("name no session one by one when there are many", () => {
     const many = Array.from({ length: 9 }, (_, pid) =>
-      session({ pid, state: "idle in transaction", state_seconds: 5 }),
+      session({ pid, state: "idle in transaction", state_seconds: 5 + pid }),
     );
     const [finding] = findingsOf(withPostgres({ sessions: many }), place);
     expect(finding?.evidence).toHaveLength(6);
     expect(finding?.evidence.at(-1)).toBe("and 4 more");
+    // The command ends those that are named: the oldest.
+    const pids = (text = "") => [...text.matchAll(/(?:pid|TERM) (\d+)/g)].map(([, pid]) => Number(pid));
+    expect(pids(finding?.evidence.join())).toEqual([8, 7, 6, 5, 4]);
+    expect(pids(finding?.command)).toEqual([8, 7, 6, 5, 4]);
   });
 
   it("take over the application's advice where it alone saw the cause", () => {
@@ -608,6 +621,21 @@ describe("deployedIn", () => {
   });
 });
 
+describe("a paused pooler", () => {
+  const commandOf = (change: Partial<PgBouncerSeen>) => findingsOf(withConsole(change), place)[0]?.command;
+  const state = { active: "no", paused: "yes", suspended: "no" };
+
+  it("is resumed by the signal, which knows nothing of a single database", () => {
+    expect(commandOf({ state })).toBe("docker kill --signal USR2 poolkit-shop-pgbouncer");
+    expect(commandOf({ databases: [{ ...database, paused: 1 }] })).toBe(
+      "docker restart poolkit-shop-pgbouncer",
+    );
+    expect(commandOf({ databases: [{ ...database, disabled: 1 }] })).toBe(
+      "docker restart poolkit-shop-pgbouncer",
+    );
+  });
+});
+
 describe("reports", () => {
   const seen = withConsole({ databases: [{ ...database, paused: 1 }] });
   const findings = findingsOf(seen, place);
@@ -620,7 +648,7 @@ describe("reports", () => {
         "FAIL  pgbouncer_paused",
         "  seen  database poolkit is paused in PgBouncer; 0 clients wait",
         "  do    Somebody paused the pooler: resume it when the planned work is done.",
-        "  run   docker kill --signal USR2 poolkit-shop-pgbouncer",
+        "  run   docker restart poolkit-shop-pgbouncer",
         "",
         "connection  first answer through PgBouncer after 3 ms",
         "pgbouncer   1.26.1, 2 of 50 clients, 0 waiting, 2 servers",

@@ -119,11 +119,11 @@ function running(container: ContainerSeen, answers: boolean, cause: string): Sym
 function isAnswering(seen: Observation, component: Component): boolean {
   switch (component) {
     case "postgres":
-      return seen.postgres?.ok !== false;
+      return seen.postgres?.ok === true;
     case "pgbouncer":
-      return seen.console?.ok !== false;
+      return seen.console?.ok === true;
     case "app":
-      return seen.health?.reached !== false;
+      return seen.health?.reached === true;
   }
 }
 

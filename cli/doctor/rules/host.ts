@@ -26,7 +26,7 @@ function engine({ engine, deployed }: Observation): Symptom[] {
 
 function state({ deployed }: Observation, stack: string): Symptom[] {
   if (!deployed.ok) {
-    return [{ cause: "not_deployed", severity: "fail", evidence: `stack ${stack}: ${deployed.message}` }];
+    return [{ cause: "state_unreadable", severity: "fail", evidence: `stack ${stack}: ${deployed.message}` }];
   }
   const { outputs, pendingOperations } = deployed.seen;
   const symptoms: Symptom[] = [];

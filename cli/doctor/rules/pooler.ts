@@ -53,9 +53,12 @@ function paused(console: PgBouncerSeen, { names }: Place): Symptom[] {
   if (words.length === 0) return [];
   const waiting = console.pools.reduce((sum, { cl_waiting }) => sum + cl_waiting, 0);
   const evidence = `${words.join(", ")}; ${count(waiting, "client waits", "clients wait")}`;
-  // USR2 is RESUME; only a restart or the console's ENABLE undoes DISABLE.
-  const isDisabled = console.databases.some(({ disabled }) => disabled === 1);
-  const command = isDisabled ? `docker restart ${names.pgbouncer}` : undefined;
+  // USR2 is RESUME of a PAUSE of everything; of one database only the console or a restart takes it back.
+  const isWhole = console.state.paused === "yes" || console.state.suspended === "yes";
+  const isOne = console.databases.some(
+    ({ paused, disabled }) => disabled === 1 || (paused === 1 && !isWhole),
+  );
+  const command = isOne ? `docker restart ${names.pgbouncer}` : undefined;
   return [{ cause: "pgbouncer_paused", severity: "fail", evidence, ...(command && { command }) }];
 }
 

@@ -16,7 +16,9 @@ const namedSessions = 5;
 /** What Postgres' sessions show. */
 export function sessionSymptoms({ postgres }: Observation, { names }: Place): Symptom[] {
   if (!postgres?.ok) return [];
-  const { sessions, maxConnections, reservedConnections } = postgres.seen;
+  const { maxConnections, reservedConnections } = postgres.seen;
+  // The longest first: those that are named are those that the command ends.
+  const sessions = postgres.seen.sessions.toSorted((a, b) => (b.state_seconds ?? 0) - (a.state_seconds ?? 0));
   const byPid = new Map(sessions.map((session) => [session.pid, session]));
   const isLocked = ({ wait_event_type }: SessionRow) => wait_event_type === "Lock";
   const lasting = (seconds: number) => (session: SessionRow) => (session.state_seconds ?? 0) >= seconds;
@@ -53,8 +55,7 @@ function named(
   words: (session: SessionRow) => string,
   command: string | undefined,
 ): Symptom[] {
-  const longestFirst = sessions.toSorted((a, b) => (b.state_seconds ?? 0) - (a.state_seconds ?? 0));
-  const shown = longestFirst.slice(0, namedSessions).map(
+  const shown = sessions.slice(0, namedSessions).map(
     (session): Symptom => ({
       cause,
       severity: "warn",
