@@ -83,6 +83,7 @@ let interrupted = false;
 for (const [signal, code] of /** @type {const} */ ([
   ["SIGINT", 130],
   ["SIGTERM", 143],
+  ["SIGHUP", 129],
 ])) {
   process.once(signal, async () => {
     interrupted = true;

@@ -8,25 +8,42 @@ import { run } from "./lib/processes.mjs";
 
 const INSTALL_LIMIT_MS = 600_000;
 
-/** @typedef {{ version?: string, integrity?: string, link?: boolean, optional?: boolean }} Locked */
+/**
+ * @typedef {{ version?: string, integrity?: string, link?: boolean, optional?: boolean, os?: string[], cpu?: string[],
+ *   libc?: string[] }} Locked
+ */
+
+/** What packages are for. @typedef {{ os: string, cpu: string }} System */
 
 /**
  * Whether what is installed is what the lock file says, by npm's own record of the installation: the same packages
- * with the same versions and contents. Optional packages may be absent: they are for other systems.
+ * with the same versions and contents. Optional packages may be absent, but for those that are for this system: a folder
+ * that came from another one lacks its binaries.
  * @param {Record<string, Locked>} locked `packages` of package-lock.json
  * @param {Record<string, Locked>} installed `packages` of node_modules/.package-lock.json
+ * @param {System} [system]
  */
-export function packagesMatch(locked, installed) {
+export function packagesMatch(locked, installed, system = { os: process.platform, cpu: process.arch }) {
   for (const [path, wanted] of Object.entries(locked)) {
     if (path === "") continue;
     const present = installed[path];
     if (!present) {
-      if (wanted.optional) continue;
+      if (wanted.optional && !isFor(wanted, system)) continue;
       return false;
     }
     if (present.version !== wanted.version || present.integrity !== wanted.integrity) return false;
   }
   return Object.keys(installed).every((path) => path in locked);
+}
+
+/**
+ * Whether a package says that it is for this system. One that tells C libraries apart may be for the other one.
+ * @param {Locked} wanted
+ * @param {System} system
+ */
+function isFor({ os, cpu, libc }, system) {
+  if (os === undefined || cpu === undefined || libc !== undefined) return false;
+  return os.includes(system.os) && cpu.includes(system.cpu);
 }
 
 /**

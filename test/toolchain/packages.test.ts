@@ -39,6 +39,28 @@ describe("packagesMatch", () => {
   });
 });
 
+describe("packagesMatch on a system of its own", () => {
+  const binaries = {
+    "node_modules/x-linux": { version: "1.0.0", optional: true, os: ["linux"], cpu: ["x64"] },
+    "node_modules/x-mac": { version: "1.0.0", optional: true, os: ["darwin"], cpu: ["arm64"] },
+    "node_modules/x-musl": {
+      version: "1.0.0",
+      optional: true,
+      os: ["linux"],
+      cpu: ["x64"],
+      libc: ["musl"],
+    },
+    "node_modules/x-anywhere": { version: "1.0.0", optional: true },
+  };
+  const mac = { "node_modules/x-mac": binaries["node_modules/x-mac"] };
+
+  it("misses the binaries for it, and no others", () => {
+    expect(packagesMatch(binaries, mac, { os: "darwin", cpu: "arm64" })).toBe(true);
+    expect(packagesMatch(binaries, mac, { os: "linux", cpu: "x64" })).toBe(false);
+    expect(packagesMatch(binaries, {}, { os: "win32", cpu: "x64" })).toBe(true);
+  });
+});
+
 describe("findNpm", () => {
   it.each([
     [{}, "npm"],

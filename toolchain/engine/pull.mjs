@@ -13,8 +13,7 @@ const SILENCE_LIMIT_MS = 60_000;
  * @returns {Promise<string | undefined>} why it could not be pulled; undefined when it was
  */
 export async function pullImage(address, image) {
-  const colon = image.lastIndexOf(":");
-  const query = new URLSearchParams({ fromImage: image.slice(0, colon), tag: image.slice(colon + 1) });
+  const query = new URLSearchParams(pullQuery(image));
   try {
     const response = await request(address, "POST", `/images/create?${query}`, {
       timeoutMs: FIRST_WORD_LIMIT_MS,
@@ -24,6 +23,19 @@ export async function pullImage(address, image) {
     if (!(error instanceof Error)) throw error;
     return error.message.startsWith("no answer") ? "no registry answered within 5 s" : error.message;
   }
+}
+
+/**
+ * The engine takes name and tag apart from each other; a digest is part of the name. The colon of a registry's port
+ * begins no tag.
+ * @param {string} image
+ * @returns {Record<string, string>}
+ */
+export function pullQuery(image) {
+  if (image.includes("@")) return { fromImage: image };
+  const colon = image.indexOf(":", image.lastIndexOf("/") + 1);
+  if (colon === -1) return { fromImage: image, tag: "latest" };
+  return { fromImage: image.slice(0, colon), tag: image.slice(colon + 1) };
 }
 
 /**

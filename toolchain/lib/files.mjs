@@ -90,8 +90,12 @@ export function readIfPresent(path) {
 
 /** Whether `path` is a file that may be executed. @param {string} path */
 export function isExecutable(path) {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found?.isFile() === true && (found.mode & 0o111) !== 0;
+  try {
+    const found = statSync(path);
+    return found.isFile() && (found.mode & 0o111) !== 0;
+  } catch {
+    return false; // there is none, or it lies in a folder that we may not look into
+  }
 }
 
 /** Removes a file or a whole folder; none is fine. @param {string} path */

@@ -48,7 +48,14 @@ export async function officialCli({ cache, root, env, node, onLong }, version) {
   const { folder, built } = await cacheEntry(cache, key, async (target) => {
     onLong(`downloading Pulumi ${version}`);
     const done = await run(node, [join(root, "node_modules", "pulumi", "run.js"), "version"], {
-      env: { ...env, PULUMI_HOME: target, PULUMI_VERSION: version, PULUMI_SKIP_UPDATE_CHECK: "true" },
+      env: {
+        ...env,
+        // As when it was found to be in reach.
+        NODE_USE_ENV_PROXY: "1",
+        PULUMI_HOME: target,
+        PULUMI_VERSION: version,
+        PULUMI_SKIP_UPDATE_CHECK: "true",
+      },
       timeoutMs: DOWNLOAD_LIMIT_MS,
     });
     if (done.code !== 0 || !isExecutable(cliIn(target, version))) {
