@@ -29,7 +29,7 @@ export async function probeHealth(
     if (response.status === 401) {
       return {
         reached: false,
-        reason: `${healthUrl} refuses the stack's token (401): the application runs with another one; run: poolkit up --refresh`,
+        reason: `${healthUrl} refuses the stack's token (401): the application runs with another one; run: pulumi up --refresh`,
       };
     }
     const parsed = healthBody.safeParse(json(await response.text()));

@@ -71,6 +71,7 @@ async function withClients<T>(
     (connectionString) =>
       new pg.Client({
         connectionString,
+        ssl: false, // the person's PGSSLMODE must not reach in
         connectionTimeoutMillis: 5_000,
         application_name: "poolkit-observe",
       }),

@@ -127,7 +127,8 @@ async function serverId(
 ): Promise<string | undefined> {
   if (administration === undefined) return undefined;
   const { username, ...address } = administration;
-  const client = new pg.Client({ ...address, user: username, connectionTimeoutMillis: 5_000 });
+  // The person's PGSSLMODE must not reach in.
+  const client = new pg.Client({ ...address, user: username, ssl: false, connectionTimeoutMillis: 5_000 });
   try {
     await client.connect();
     return (await client.query(query, [name])).rowCount === 0 ? undefined : name;

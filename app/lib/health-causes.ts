@@ -81,7 +81,7 @@ export const CAUSES = {
     meaning: "The application's login is refused.",
     evidence: "PgBouncer or Postgres refuses user, password or database.",
     advice:
-      "Compare the password in DATABASE_URL with Postgres' role and PgBouncer's userlist; poolkit up --refresh puts all three right.",
+      "Compare the password in DATABASE_URL with Postgres' role and PgBouncer's userlist; pulumi up --refresh puts all three right.",
     settings: [],
   },
   disk_full: {
@@ -176,7 +176,7 @@ export const CAUSES = {
     status: "warn",
     meaning: "The application works, but a monitoring login does not, so that causes may stay unnamed.",
     evidence: "The direct login or PgBouncer's console refuses the monitor.",
-    advice: "See the failing check and the monitor's password; poolkit up --refresh puts it right.",
+    advice: "See the failing check and the monitor's password; pulumi up --refresh puts it right.",
     settings: [],
   },
 } as const satisfies Record<string, Cause>;
