@@ -1,6 +1,6 @@
 import type { ValueKind } from "./values.ts";
 
-/** One key of an entry in `[databases]`, `[users]` or `[peers]`. All of them act on RELOAD. */
+/** One key of an entry in `[databases]`, `[users]` or `[peers]`. All of them act on RELOAD, but for `startupKeys`. */
 export interface EntryKey {
   readonly kind: ValueKind;
   /** What holds when the entry does not say it, in words. */
@@ -17,9 +17,11 @@ const text: ValueKind = { type: "text" };
 const connections: ValueKind = { type: "integer", min: 0, max: 1_000_000, unit: "connections" };
 /** Limits for which PgBouncer takes 0 as "the global one": whoever writes it means "no limit", and would not get it. */
 const limit: ValueKind = { type: "integer", min: 1, max: 1_000_000, unit: "connections" };
-const seconds: ValueKind = { type: "seconds", max: 31_536_000 };
-/** The same for times. */
-const timeLimit: ValueKind = { type: "seconds", max: 31_536_000, isAboveZero: true };
+/** Whole ones: of 1.9 in an entry PgBouncer (1.26.1, tried) takes 1, unlike in its settings. */
+const wholeSeconds = (min: number): ValueKind => ({ type: "integer", min, max: 31_536_000, unit: "seconds" });
+const seconds = wholeSeconds(0);
+/** 0 is "the global one" for times, too. */
+const timeLimit = wholeSeconds(1);
 const poolMode: ValueKind = { type: "choice", values: ["session", "transaction", "statement"] };
 const port: ValueKind = { type: "integer", min: 1, max: 65_535, unit: "" };
 
@@ -78,6 +80,17 @@ export const databaseKeys: Readonly<Record<string, EntryKey>> = {
   timezone: key(text, clients, "TimeZone of the server connections", "1.1"),
   user: key(text, clients, "role of the server connections", "", "force_user"),
 };
+
+/**
+ * Keys of a database entry that the server is told when a connection to it begins. Unlike after a change of the others
+ * PgBouncer keeps connections that were begun with former values (1.26.1, tried): RECONNECT renews them.
+ */
+export const startupKeys: readonly string[] = [
+  "application_name",
+  "client_encoding",
+  "datestyle",
+  "timezone",
+];
 
 /** Keys of a user entry. Where a database says it too, the user's counts. */
 export const userKeys: Readonly<Record<string, EntryKey>> = {

@@ -7,7 +7,7 @@ export type ChangeClass = "reload" | "reconnect" | "restart";
 /** How PgBouncer reads a value. `seconds` may have decimals; `flag` is 0 or 1; `octal` is a file mode. */
 export type ValueKind =
   | { readonly type: "integer"; readonly min: number; readonly max: number; readonly unit: string }
-  | { readonly type: "seconds"; readonly max: number; readonly isAboveZero?: boolean }
+  | { readonly type: "seconds"; readonly max: number }
   | { readonly type: "flag" }
   | { readonly type: "choice"; readonly values: readonly string[] }
   | { readonly type: "text" }
@@ -28,9 +28,7 @@ export function allowedText(kind: ValueKind): string {
     case "integer":
       return `a whole number from ${kind.min} to ${kind.max}${kind.unit === "" ? "" : ` (${kind.unit})`}`;
     case "seconds":
-      return kind.isAboveZero === true
-        ? `a number of seconds above 0, at most ${kind.max}`
-        : `a number of seconds from 0 to ${kind.max}`;
+      return `a number of seconds from 0 to ${kind.max}`;
     case "flag":
       return "0 or 1";
     case "choice":
@@ -58,11 +56,7 @@ export function isAllowed(kind: ValueKind, value: string): boolean {
       return /^(0|[1-9]\d*)$/.test(value) && number >= kind.min && number <= kind.max;
     }
     case "seconds":
-      return (
-        /^(0|[1-9]\d*)(\.\d+)?$/.test(value) &&
-        Number(value) <= kind.max &&
-        (kind.isAboveZero !== true || Number(value) > 0)
-      );
+      return /^(0|[1-9]\d*)(\.\d+)?$/.test(value) && Number(value) <= kind.max;
     case "flag":
       return value === "0" || value === "1";
     case "choice":

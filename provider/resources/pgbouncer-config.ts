@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { withFormerClientLimits } from "../../pgbouncer/client-limits.ts";
+import { startupKeys } from "../../pgbouncer/entries.ts";
 import { parseIni, parseUserlist } from "../../pgbouncer/parse.ts";
 import {
   iniProblems,
@@ -181,8 +182,15 @@ function heldIni(wanted: Inputs, former: Inputs | undefined): PgBouncerIni | und
 /** Whether server connections made under the former settings would keep something that changes. */
 function needsReconnect(wanted: Inputs, former: Inputs): boolean {
   if (!isDeepStrictEqual(wanted.reconnectTriggers ?? [], former.reconnectTriggers ?? [])) return true;
-  return Object.entries(pgbouncerSettings).some(
+  const differs = Object.entries(pgbouncerSettings).some(
     ([key, setting]) => setting.change === "reconnect" && wanted.settings[key] !== former.settings[key],
+  );
+  const startup = (keys: Readonly<Record<string, string>> = {}) => startupKeys.map((key) => keys[key]);
+  return (
+    differs ||
+    Object.entries(former.databases).some(
+      ([name, keys]) => !isDeepStrictEqual(startup(keys), startup(wanted.databases[name])),
+    )
   );
 }
 

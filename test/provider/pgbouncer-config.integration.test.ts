@@ -296,6 +296,24 @@ describe.skipIf(!(await engineAvailable()))("PgBouncerConfig on a running PgBoun
     expect(await drift()).toEqual({});
   });
 
+  it("renews server connections that began with another time zone", async () => {
+    const zone = async () => {
+      const asked = await client("poolkit_app", "poolkit");
+      try {
+        return (await asked.query("SHOW timezone")).rows;
+      } finally {
+        await asked.end();
+      }
+    };
+    const { databases } = current as { databases: { poolkit: Record<string, string> } };
+    const tokyo = { databases: { poolkit: { ...databases.poolkit, timezone: "Asia/Tokyo" } } };
+    expect(await zone()).not.toEqual([{ TimeZone: "Asia/Tokyo" }]);
+    const before = current;
+    await up({ ...current, ...tokyo });
+    await vi.waitFor(async () => expect(await zone()).toEqual([{ TimeZone: "Asia/Tokyo" }]));
+    await up(before);
+  });
+
   it("renews server connections when a trigger changes", async () => {
     const open = await client("poolkit_app", "poolkit");
     try {
