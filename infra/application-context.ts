@@ -5,7 +5,8 @@ import dockerignore from "@balena/dockerignore";
 
 /**
  * SHA-256 (hex) over everything of a build folder that the engine gets to see: names, contents and executable bits of
- * what .dockerignore leaves, and the Dockerfile, which the engine reads even where that leaves it out. Times and owners do not count, so a fresh checkout hashes the same.
+ * what .dockerignore leaves, and the Dockerfile, which it reads in any case. Times and owners do not count, so a fresh
+ * checkout hashes the same.
  */
 export function contextHash(context: string, dockerfile: string): string {
   const recipe = readFileSync(join(context, dockerfile));

@@ -43,7 +43,10 @@ export async function applyFilesTo(
   return (await waitUntilTaken(target, settings, restartTimeoutMs, context)).lines;
 }
 
-/** Brings the server back to its former files, which have just been put back, also when it ended on the new ones; says the same of them. */
+/**
+ * Brings the server back to its former files, which have just been put back, also when it ended on the new ones; returns
+ * what it does not run of them.
+ */
 export async function restoreFilesTo(
   target: LivePostgres,
   settings: Settings,
@@ -99,7 +102,10 @@ export async function runningSettings(
   }
 }
 
-/** Gives an existing cluster's superuser another verifier, under the first login that works: the file is read only by a new one. */
+/**
+ * Gives an existing cluster's superuser another verifier, under the first login that works: the file is read only by a
+ * new cluster.
+ */
 export async function changePassword(connections: readonly Connection[], verifier: string): Promise<void> {
   await withFirstClient(connections, async (client) => {
     // The statement must not end up in the server's log.
