@@ -155,12 +155,18 @@ async function readInto(
 async function* pieces(source: Readable, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   // Not destroyed at an early end: whoever sends the file still has to get the answer.
   const iterator: AsyncIterator<Uint8Array | string> = source.iterator({ destroyOnReturn: false });
-  for (;;) {
-    const next = await unlessStopped(() => iterator.next(), signal).catch((error: unknown) => {
-      throw error instanceof Interruption ? error : new Interruption(ABORTED);
-    });
-    if (next.done === true) return;
-    yield typeof next.value === "string" ? Buffer.from(next.value) : next.value;
+  try {
+    for (;;) {
+      const next = await unlessStopped(() => iterator.next(), signal).catch((error: unknown) => {
+        throw error instanceof Interruption ? error : new Interruption(ABORTED);
+      });
+      if (next.done === true) return;
+      yield typeof next.value === "string" ? Buffer.from(next.value) : next.value;
+    }
+  } finally {
+    // Else it listens on, and what is left of the stream does not flow for whoever discards it. At a stop it has not
+    // answered yet, so nobody waits.
+    iterator.return?.().catch(() => {});
   }
 }
 

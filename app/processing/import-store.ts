@@ -97,6 +97,8 @@ export function endImport(importId: string, end: ImportEnd): Promise<void> {
     if (count === 0) return;
     await transaction.importRejection.createMany({
       data: end.rejections.map(({ line, reason }) => ({ importId, line, reason })),
+      // However the list came about: it never keeps an import from ending.
+      skipDuplicates: true,
     });
   };
   return idempotent(() => inTransaction(write));

@@ -77,7 +77,8 @@ export class SessionFile {
       },
       on_skip: (error) => {
         if (error !== undefined) this.#skip(error);
-        this.#blankLines = this.#parser.info.empty_lines;
+        // A complaint about a field comes in the middle of its row: the blank lines before it still count for the next one.
+        if (Array.isArray(error?.record)) this.#blankLines = this.#parser.info.empty_lines;
         this.#rowBegin = this.#parser.info.bytes;
         return undefined;
       },
@@ -182,9 +183,9 @@ export class SessionFile {
     return this.#lines.lineAt(endOffset - 1) - within;
   }
 
-  /** Counts one row, also when the parser has several complaints about it. */
+  /** Counts one row, also when the parser has several complaints about it. No line is named twice. */
   #reject(line: number, reason: string): void {
-    if (line === this.#lastRejectedLine) return;
+    if (line === this.#lastRejectedLine || this.#rejections.some((known) => known.line === line)) return;
     this.#lastRejectedLine = line;
     this.#rejected += 1;
     if (this.#rejections.length < MAX_REJECTIONS) this.#rejections.push({ line, reason });

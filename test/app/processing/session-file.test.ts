@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MAX_REJECTIONS, SessionFile } from "../../../app/processing/session-file.ts";
 
@@ -162,6 +163,30 @@ describe("SessionFile", () => {
     expect(rows.every((row) => row.transcript?.endsWith("ünï©ode 🎈"))).toBe(true);
     // Header, then 4 lines of a good row; each bad row has one line, is followed by a blank one and 4 of a good row.
     expect(rejections.map(({ line }) => line)).toEqual(bad.map((_, index) => 6 + 6 * index));
+  });
+
+  it.each([1, 1 << 16])(
+    "counts a row once that has several complaints after a blank line, in pieces of %d bytes",
+    async (size) => {
+      const { rows, rejected, rejections } = await read(
+        `${HEADER}s1,${START},,[t] User: Where is it?\n\n[t] Assistant: Under "Documents" in your account.\n${good("s2")}`,
+        { size },
+      );
+      expect(rows.map((row) => row.external_id)).toEqual(["s1", "s2"]);
+      expect([rejected, rejections.map(({ line }) => line)]).toEqual([1, [4]]);
+    },
+  );
+
+  it("names no line twice, whatever the file", async () => {
+    const part = fc.constantFrom("\n", '"', ",", "a", `x,${START},,`, `x,${START},,\n`, "\r\n");
+    await fc.assert(
+      fc.asyncProperty(fc.array(part, { maxLength: 12 }), async (parts) => {
+        const { rejections } = await read(`${HEADER}${parts.join("")}`);
+        const lines = rejections.map(({ line }) => line);
+        expect(new Set(lines).size).toBe(lines.length);
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it("names the first rejections and counts all", async () => {

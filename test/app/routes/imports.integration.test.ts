@@ -167,6 +167,16 @@ describe.skipIf(!(await engineAvailable()))("imports", () => {
     });
   });
 
+  it("reads a refused file to its end, so that its sender gets to hear why", async () => {
+    const piece = Buffer.from("x;y\n".repeat(64 * 1024));
+    let pieces = 48; // 12 MiB: more than sockets hold
+    const body = new ReadableStream<Uint8Array>({
+      pull: (controller) => (pieces-- > 0 ? controller.enqueue(piece) : controller.close()),
+    });
+    const answer = await app.importFile("long", body);
+    expect([answer.status, pieces]).toEqual([422, -1]);
+  });
+
   it.each([
     ["another header", `id;start\n${"x;y\n".repeat(100_000)}`, "invalid_header", 0],
     [
