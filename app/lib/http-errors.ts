@@ -67,11 +67,11 @@ export function errorAnswer(error: unknown): ErrorAnswer {
     };
   }
   if (error instanceof Refusal) return answer(error.status, error.code, error.message);
-  const kind = classifyFailure(error);
-  if (kind !== "other") return DATABASE_ANSWERS[kind] ?? UNAVAILABLE;
-  // Fastify's own refusals (body too large, no JSON, …) carry a client status and a message made for clients.
+  // Fastify's own refusals (body too large, no JSON, …) carry a client status and a message made for clients. Before what
+  // is the database's: a caller who breaks off in the middle of a body is an ECONNRESET, too.
   if (isClientError(error)) return answer(error.statusCode, "invalid_request", error.message);
-  return INTERNAL;
+  const kind = classifyFailure(error);
+  return kind === "other" ? INTERNAL : (DATABASE_ANSWERS[kind] ?? UNAVAILABLE);
 }
 
 function isClientError(error: unknown): error is Error & { statusCode: number } {

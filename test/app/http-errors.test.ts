@@ -17,6 +17,7 @@ describe("errorAnswer", () => {
     [404, "not_found", withCode("P2025")],
     [500, "internal_error", withCode("P2010")],
     [413, "invalid_request", Object.assign(new Error("Request body is too large"), { statusCode: 413 })],
+    [400, "invalid_request", Object.assign(withCode("ECONNRESET", "aborted"), { statusCode: 400 })],
     [500, "internal_error", Object.assign(new Error("x"), { statusCode: 500 })],
   ])("%i %s", (status, code, error) => {
     const found = errorAnswer(error);
