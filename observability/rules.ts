@@ -205,9 +205,8 @@ function applicationRules(): AlertRule[] {
   return [
     {
       alert: "CircuitBreakerOpen",
-      // The state itself could be closed at every scrape. While the way is broken each failed trial, one a second, opens
-      // the breaker anew, so this stays true for as long as that lasts.
-      expr: "increase(poolkit_circuit_opened_total[1m]) > 0",
+      // Open at a scrape, or opened and closed again between two of them.
+      expr: 'max without (state) (max_over_time(poolkit_circuit_state{state="open"}[1m])) > 0 or increase(poolkit_circuit_opened_total[1m]) > 0',
       for: "0s",
       labels: { severity: "critical" },
       annotations: {

@@ -189,11 +189,15 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
   }
 
   #circuitFor({ connectionString }: DatabaseSettings): Circuit {
+    let told: CircuitStateName = "closed";
     return new Circuit({
       isReachable: () => this.#isReachable(connectionString),
       onChange: (circuit) => {
+        // A failed trial opens it anew: that is the same outage.
+        if (circuit === "half_open" || circuit === told) return;
+        told = circuit;
         if (circuit === "open") this.#counters.circuitOpened += 1;
-        if (circuit !== "half_open") this.#log.warn({ circuit }, "the database's circuit breaker changed");
+        this.#log.warn({ circuit }, "the database's circuit breaker changed");
       },
     });
   }

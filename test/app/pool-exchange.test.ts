@@ -319,6 +319,9 @@ describe("PoolExchange", () => {
     expect(exchange.state()).toMatchObject({ circuit: "open", counters: { circuitOpened: 1 } });
     await expect(exchange.startTransaction()).rejects.toBeInstanceOf(CircuitOpenError);
     expect(exchange.state().running).toBe(0);
+    // A failed trial, one a second, opens it anew: that is the same outage.
+    await sleep(1200);
+    expect(exchange.state()).toMatchObject({ circuit: "open", counters: { circuitOpened: 1 } });
   });
 
   it("opens one pool, not several, for the queries after a disconnect", async () => {

@@ -77,10 +77,20 @@ function casesOf(sizes: Sizes): Record<string, Case> {
     },
     BackupMissing: { fires: backups(2, 1), firesToo: backups(0, 0), quiet: backups(0, 1) },
     CircuitBreakerOpen: {
-      // Opened and closed again between two scrapes; and open from the start of what is looked at.
-      fires: [{ series: "poolkit_circuit_opened_total", values: "0x6 1x60" }],
-      firesToo: [{ series: "poolkit_circuit_opened_total", values: "5+15x60" }],
-      quiet: one("poolkit_circuit_opened_total")(7),
+      // Opened and closed again between two scrapes; and opened long ago, on trial at most scrapes.
+      fires: [
+        { series: "poolkit_circuit_opened_total", values: "0x6 1x60" },
+        ...one('poolkit_circuit_state{state="open"}')(0),
+      ],
+      firesToo: [
+        ...one("poolkit_circuit_opened_total")(1),
+        { series: 'poolkit_circuit_state{state="open"}', values: "1 0 0 0 1 0 0 0 1 0 0 0x60" },
+      ],
+      quiet: [
+        ...one("poolkit_circuit_opened_total")(7),
+        ...one('poolkit_circuit_state{state="open"}')(0),
+        ...one('poolkit_circuit_state{state="closed"}')(1),
+      ],
     },
     ConnectionLeak: {
       fires: one("poolkit_pool_overdue_connections")(1),
