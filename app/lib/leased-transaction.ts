@@ -39,12 +39,13 @@ export class LeasedTransaction implements Transaction {
     return this.#measure(operationOf(query.sql), () => this.#lease.answer(this.#inner.executeRaw(query)));
   }
 
+  // Prisma sends COMMIT and ROLLBACK as statements; these give the connection back.
   async commit(): Promise<void> {
-    await this.#measure("COMMIT", () => this.#inner.commit()).finally(this.#onEnd);
+    await this.#inner.commit().finally(this.#onEnd);
   }
 
   async rollback(): Promise<void> {
-    await this.#measure("ROLLBACK", () => this.#inner.rollback()).finally(this.#onEnd);
+    await this.#inner.rollback().finally(this.#onEnd);
   }
 
   async createSavepoint(name: string): Promise<void> {

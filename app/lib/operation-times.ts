@@ -4,9 +4,9 @@ import { Histogram, type HistogramSnapshot } from "./histogram.ts";
 /** Upper bounds in seconds: OpenTelemetry's for db.client.operation.duration, and 30, the longest acquire timeout. */
 const OPERATION_BOUNDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30];
 
-/** What a statement begins with, or the step of a transaction; a short list, because each has series of its own. */
-const STATEMENTS = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"] as const;
-export type OperationName = (typeof STATEMENTS)[number] | "BEGIN" | "COMMIT" | "ROLLBACK" | "OTHER";
+/** What a statement begins with; a short list, because each has series of its own. */
+const STATEMENTS = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "BEGIN", "COMMIT", "ROLLBACK"] as const;
+export type OperationName = (typeof STATEMENTS)[number] | "OTHER";
 
 /** The operation of a statement's text. */
 export function operationOf(sql: string): OperationName {
