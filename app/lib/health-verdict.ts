@@ -128,7 +128,9 @@ const RULES: readonly Rule[] = [
 
   (seen) => {
     const isLate = failure(seen.path) === "timeout" || failure(seen.path) === "queue_timeout";
-    if (!isLate || (waitingClients(seen) === 0 && failure(seen.path) === "timeout")) return null;
+    // The look that waits in the queue may have come after the one that counts who waits there.
+    const isQueued = failure(seen.path) === "queue_timeout" || waitingClients(seen) > 0 || isFull(seen);
+    if (!isLate || !isQueued) return null;
     return exhausted(seen, "fail", {
       cause: "pgbouncer_pool_exhausted",
       output: `All ${serverConnections(seen)} of PgBouncer's pool are busy and clients time out.`,
@@ -235,6 +237,13 @@ function waitingClients({ pgbouncer }: Observation): number {
   return pgbouncer?.ok === true
     ? pgbouncer.report.pools.reduce((sum, { cl_waiting }) => sum + cl_waiting, 0)
     : 0;
+}
+
+/** Whether all server connections of a pool of the application's work. */
+function isFull(seen: Observation): boolean {
+  return applicationPools(seen).some(
+    ({ sv_active, poolSize }) => poolSize !== null && poolSize > 0 && sv_active >= poolSize,
+  );
 }
 
 /** Connections that do something for the application: in Postgres where that can be seen, else in the own pool. */

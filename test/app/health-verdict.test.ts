@@ -123,6 +123,12 @@ describe("verdictOf", () => {
       "pgbouncer_pool_exhausted",
       { path: failed("timeout"), pgbouncer: withPool({ cl_waiting: 1 }) },
     ],
+    [
+      "pool busy, looked at before our probe was in its queue",
+      "fail",
+      "pgbouncer_pool_exhausted",
+      { path: failed("timeout"), pgbouncer: withPool({ cl_waiting: 0, sv_active: 15, sv_idle: 0 }) },
+    ],
     ["pool busy, probe dropped", "fail", "pgbouncer_pool_exhausted", { path: failed("queue_timeout") }],
     ["unknown error", "fail", "query_failing", { path: failed("other") }],
     ["migration missing", "fail", "migration_pending", { path: seen({ ...path, migrations: ["1_init"] }) }],
