@@ -23,7 +23,9 @@ export function isRead(sql: string): boolean {
     .trim()
     .replace(/;$/, "");
   // Comments, dollar quotes and escape strings could hide the end of a text from the patterns above.
-  if (/--|\/\*|\$[a-z_]*\$|\\/.test(sql)) return false;
+  if (/--|\/\*|\$(?:[\p{L}_][\p{L}\p{N}_]*)?\$|\\/u.test(sql)) return false;
   if (!/^\(*\s*select\b/.test(bare) || bare.includes(";") || WRITES.test(bare)) return false;
-  return [...bare.matchAll(/([a-z_][\w.]*)\s*\(/g)].every(([, name]) => HARMLESS.has(name ?? ""));
+  return [...bare.matchAll(/([\p{L}_][\p{L}\p{N}_.$]*)\s*\(/gu)].every(([, name]) =>
+    HARMLESS.has(name ?? ""),
+  );
 }

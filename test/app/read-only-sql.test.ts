@@ -30,6 +30,8 @@ describe("isRead", () => {
     "SELECT 1 -- it's\n; DELETE FROM t WHERE a = 'b'",
     "SELECT 'a\\'; DELETE FROM t; --'",
     "SELECT $$text$$",
+    "SELECT $T$'$T$, nextval('s'), $T$'$T$",
+    "SELECT é(1)",
     "EXPLAIN ANALYZE DELETE FROM t",
     "VACUUM",
     "",
