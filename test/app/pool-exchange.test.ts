@@ -309,6 +309,18 @@ describe("PoolExchange", () => {
     await transaction.rollback().catch(() => {});
   });
 
+  it("measures the commit as Prisma sends it, and not giving back the connection", async () => {
+    const { exchange } = await exchangeWith(1);
+    const transaction = await exchange.startTransaction();
+    await transaction.executeRaw({ ...QUERY, sql: "COMMIT" });
+    await transaction.commit();
+    const measured = exchange.operationTimes().map(({ operation, seconds }) => [operation, seconds.count]);
+    expect(measured).toEqual([
+      ["BEGIN", 1],
+      ["COMMIT", 1],
+    ]);
+  });
+
   it("fails at once while the way is broken, and says so", async () => {
     const { exchange, poolAt } = await exchangeWith(1);
     for (let call = 0; call < 5; call++) {
