@@ -54,7 +54,8 @@ export class SessionFile {
   #rows: SessionRow[] = [];
   #accepted = 0;
   #rejected = 0;
-  readonly #rejections: Rejection[] = [];
+  /** By line: no line is named twice. */
+  readonly #rejections = new Map<number, Rejection>();
   #lastRejectedLine = 0;
   /** Blank lines up to the row that was looked at last. */
   #blankLines = 0;
@@ -93,7 +94,7 @@ export class SessionFile {
 
   /** The first rejections, at most MAX_REJECTIONS. */
   get rejections(): readonly Rejection[] {
-    return this.#rejections;
+    return [...this.#rejections.values()];
   }
 
   /** The good rows since the last call. */
@@ -183,12 +184,12 @@ export class SessionFile {
     return this.#lines.lineAt(endOffset - 1) - within;
   }
 
-  /** Counts one row, also when the parser has several complaints about it. No line is named twice. */
+  /** Counts one row, also when the parser has several complaints about it. */
   #reject(line: number, reason: string): void {
-    if (line === this.#lastRejectedLine || this.#rejections.some((known) => known.line === line)) return;
+    if (line === this.#lastRejectedLine || this.#rejections.has(line)) return;
     this.#lastRejectedLine = line;
     this.#rejected += 1;
-    if (this.#rejections.length < MAX_REJECTIONS) this.#rejections.push({ line, reason });
+    if (this.#rejections.size < MAX_REJECTIONS) this.#rejections.set(line, { line, reason });
   }
 
   #checkCount(): void {

@@ -76,7 +76,7 @@ async function resetAltered(target: LivePostgres, keys: readonly string[], conte
     }
   });
   await reset.catch((error: unknown) => {
-    if (!(error instanceof SqlError) || !(error.isUnreachable || error.isRefusedLogin)) throw error;
+    if (!(error instanceof SqlError) || !error.hasNoSession) throw error;
   });
 }
 

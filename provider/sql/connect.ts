@@ -38,6 +38,10 @@ export class SqlError extends UserError {
   get isRefusedLogin(): boolean {
     return this.code === "28P01" || this.code === "28000" || this.code === "08P01";
   }
+  /** Nobody got in under this login: another one may work, and nothing was done. */
+  get hasNoSession(): boolean {
+    return this.isUnreachable || this.isRefusedLogin;
+  }
   constructor(message: string, cause: unknown) {
     super(message);
     this.code =
@@ -92,7 +96,7 @@ export async function withFirstClient<T>(
       return await withClient(connection, use);
     } catch (error) {
       first ??= error;
-      if (!(error instanceof SqlError) || !(error.isUnreachable || error.isRefusedLogin)) throw error;
+      if (!(error instanceof SqlError) || !error.hasNoSession) throw error;
     }
   }
   throw first;

@@ -35,10 +35,15 @@ export function lacksServers({ console }: Observation): boolean {
   return console.seen.pools.some((pool) => pool.cl_waiting > 0 && servers(pool) === 0);
 }
 
-function pausedWords({ state, databases }: PgBouncerSeen): string[] {
-  const whole = ["paused", "suspended"].filter((name) => state[name] === "yes");
+/** What somebody did to the whole of PgBouncer. */
+function wholePauses({ state }: PgBouncerSeen): string[] {
+  return ["paused", "suspended"].filter((name) => state[name] === "yes");
+}
+
+function pausedWords(console: PgBouncerSeen): string[] {
+  const { databases } = console;
   return [
-    ...whole.map((name) => `PgBouncer is ${name}`),
+    ...wholePauses(console).map((name) => `PgBouncer is ${name}`),
     ...databases
       .filter(({ paused }) => paused === 1)
       .map(({ name }) => `database ${name} is paused in PgBouncer`),
@@ -54,7 +59,7 @@ function paused(console: PgBouncerSeen, { names }: Place): Symptom[] {
   const waiting = console.pools.reduce((sum, { cl_waiting }) => sum + cl_waiting, 0);
   const evidence = `${words.join(", ")}; ${count(waiting, "client waits", "clients wait")}`;
   // USR2 is RESUME of a PAUSE of everything; of one database only the console or a restart takes it back.
-  const isWhole = console.state.paused === "yes" || console.state.suspended === "yes";
+  const isWhole = wholePauses(console).length > 0;
   const isOne = console.databases.some(
     ({ paused, disabled }) => disabled === 1 || (paused === 1 && !isWhole),
   );
