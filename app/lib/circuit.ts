@@ -1,5 +1,5 @@
 import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from "cockatiel";
-import { CircuitOpenError, classifyFailure, FAILURES } from "./database-failure.ts";
+import { CircuitOpenError, classifyFailure, FAILURES, type FailureKind } from "./database-failure.ts";
 
 /** So many pieces of work in a row that found no way to the database, each after its own repetitions, open it. */
 const OPENS_AFTER = 5;
@@ -15,6 +15,9 @@ const NAMES: Readonly<Record<CircuitState, CircuitStateName>> = {
   [CircuitState.HalfOpen]: "half_open",
   [CircuitState.Isolated]: "open",
 };
+
+/** True for a refusal that Postgres or PgBouncer has given: the way there is whole. What has no name may be anything. */
+const isAnswer = (kind: FailureKind) => FAILURES[kind].phase === "answered" && kind !== "other";
 
 /** What a breaker needs from outside. */
 export interface CircuitOptions {
@@ -53,8 +56,8 @@ export class Circuit {
 
   /**
    * Runs `work`. @throws CircuitOpenError at once, without running it, while the breaker is not closed.
-   * The policy hears of every failure, and of a success only where that ends a row of failures: so work costs nothing
-   * while all is well.
+   * The policy hears of every broken way, and of a success, or an error that the database itself answered, only where
+   * that ends a row of failures: so work costs nothing while all is well.
    */
   async run<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.#policy.state !== CircuitState.Closed) throw new CircuitOpenError();
@@ -62,15 +65,21 @@ export class Circuit {
     try {
       result = await work();
     } catch (error) {
-      this.#isCounting = true;
-      await this.#tell(() => Promise.reject(error));
+      const kind = classifyFailure(error);
+      if (FAILURES[kind].isOutage) {
+        this.#isCounting = true;
+        await this.#tell(() => Promise.reject(error));
+      } else if (isAnswer(kind)) await this.#tellSuccess();
       throw error;
     }
-    if (this.#isCounting) {
-      this.#isCounting = false;
-      await this.#tell(() => Promise.resolve());
-    }
+    await this.#tellSuccess();
     return result;
+  }
+
+  async #tellSuccess(): Promise<void> {
+    if (!this.#isCounting) return;
+    this.#isCounting = false;
+    await this.#tell(() => Promise.resolve());
   }
 
   /** Others may have opened the breaker meanwhile: then its trials decide, not work from before. */

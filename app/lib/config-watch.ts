@@ -54,7 +54,7 @@ export function watchConfig(
     if (taken === undefined || (seen !== taken && seen === last)) {
       taken = seen;
       await tell(false);
-    } else if (seen === taken && looksSinceRefusal === AGAIN_AFTER_LOOKS) {
+    } else if (seen === taken && looksSinceRefusal !== null && looksSinceRefusal >= AGAIN_AFTER_LOOKS) {
       await tell(true);
     }
     last = seen;

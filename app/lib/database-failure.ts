@@ -144,15 +144,23 @@ const BY_PRISMA_CODE: Readonly<Record<string, FailureKind>> = {
   P2037: "connections_exhausted",
 };
 
-/**
- * Texts of errors without a code of their own: node-postgres has none, and PgBouncer's all carry 08P01. What PgBouncer
- * says of a failed server login holds the server's reason, so that comes before its own words.
- */
-const BY_MESSAGE: readonly (readonly [RegExp, FailureKind])[] = [
-  [/timeout exceeded when trying to connect/, "pool_exhausted"],
+type Texts = readonly (readonly [RegExp, FailureKind])[];
+
+/** Texts of errors without a code: those of node-postgres and of this layer, and none that other code may have thrown. */
+const BY_CLIENT_MESSAGE: Texts = [
+  [/^timeout exceeded when trying to connect/, "pool_exhausted"],
   [/connection error and is not queryable|was closed and is not queryable/, "stale_connection"],
   [/database pool was closed before this work had ended/, "cut_off"],
   [/Cannot use a pool after calling end|database pool was closed before this work began/, "pool_closed"],
+  [/^SASL: /, "login"],
+  [/^Connection terminated|^Query read timeout/, "connection_lost"],
+];
+
+/**
+ * Texts of errors with 08P01, which all of PgBouncer's carry. What it says of a failed server login holds the server's
+ * reason, so that comes before its own words.
+ */
+const BY_POOLER_MESSAGE: Texts = [
   [/no more connections allowed|client connections exceeded/, "client_limit"],
   [/query_wait_timeout/, "queue_timeout"],
   [/too many clients|too many connections|remaining connection slots/, "connections_exhausted"],
@@ -163,11 +171,23 @@ const BY_MESSAGE: readonly (readonly [RegExp, FailureKind])[] = [
   [/login has been failing/, "upstream_down"],
   [/server shutting down/, "pooler_stopping"],
   [/client_idle_timeout/, "stale_connection"],
-  [/Unable to start a transaction in the given time/, "transaction_start"],
   [/server_connect_timeout|server_login_timeout/, "upstream_down"],
-  [/server conn crashed|database removed|Connection terminated|Query read timeout/, "connection_lost"],
-  [/idle transaction timeout|transaction timeout|query_timeout|Transaction already closed/, "timeout"],
+  [/server conn crashed|database removed/, "connection_lost"],
+  [/idle transaction timeout|transaction timeout|query_timeout/, "timeout"],
 ];
+
+/** Prisma has one code for all that goes wrong with transactions. */
+const BY_TRANSACTION_MESSAGE: Texts = [
+  [/Unable to start a transaction in the given time/, "transaction_start"],
+  [/Transaction already closed/, "timeout"],
+];
+
+/** Codes whose error only its text tells apart; "" is none. */
+const TEXTS_OF: Readonly<Record<string, Texts>> = {
+  "": BY_CLIENT_MESSAGE,
+  "08P01": BY_POOLER_MESSAGE,
+  P2028: BY_TRANSACTION_MESSAGE,
+};
 
 /** What node-postgres says of a connection that was not ready in time; it wraps the end of that connection. */
 const CONNECT_TIMEOUT = /^Connection terminated due to connection timeout$/;
@@ -226,9 +246,7 @@ function ownKind(error: object): FailureKind | undefined {
   // An answer of Postgres with a code that is not listed: its text may quote anything, so nobody may read it.
   const isAnswer = text(error, "originalCode") !== "" || text(error, "severity") !== "";
   if (isAnswer && code !== "08P01") return "other";
-  // Texts count only where there is no code, or one that says nothing.
-  const isWordy = code === "" || code === "08P01" || code === "P2028";
-  const byText = isWordy ? BY_MESSAGE.find(([pattern]) => pattern.test(message))?.[1] : undefined;
+  const byText = TEXTS_OF[code]?.find(([pattern]) => pattern.test(message))?.[1];
   return byText ?? BY_PRISMA_CODE[code] ?? (code === CIRCUIT_OPEN ? "circuit_open" : undefined);
 }
 

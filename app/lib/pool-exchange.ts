@@ -14,7 +14,7 @@ import { openPool, type PoolCounts } from "./database-pool.ts";
 import { LeasedTransaction, type Measure } from "./leased-transaction.ts";
 import { type PoolMeasurements, PoolMeasures } from "./measured-pool.ts";
 import { type OperationName, type OperationTime, OperationTimes, operationOf } from "./operation-times.ts";
-import { CLOSED_MESSAGE, PoolLease } from "./pool-lease.ts";
+import { CLOSED_MESSAGE, CUT_OFF_MESSAGE, newPiece, type Piece, PoolLease } from "./pool-lease.ts";
 import { isReachable } from "./probe-connection.ts";
 import { isRead } from "./read-only-sql.ts";
 import { type Repeatable, RetryCounts, repeatAfter } from "./retry.ts";
@@ -294,7 +294,7 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
   /** Never repeated: it is several statements, and nobody knows which of them were done. */
   async executeScript(script: string): Promise<void> {
     const lease = this.#lease ?? (await this.#current());
-    const leave = lease.enter();
+    const leave = lease.enter(newPiece());
     try {
       await lease.answer(lease.pool.adapter.executeScript(script));
     } finally {
@@ -306,12 +306,37 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
     return this.#work(
       "BEGIN",
       () => "begin",
-      async (lease) => {
-        const transaction = await lease.pool.adapter.startTransaction(isolationLevel);
+      async (lease, piece) => {
+        // Asked for a second time after nobody waited for the first: Prisma has begun another one by now.
+        if (piece.isAbandoned) throw new Error("nobody waits for this transaction any more");
+        const stopWatch = this.#watchBegin(lease, piece);
+        const transaction = await lease.pool.adapter.startTransaction(isolationLevel).finally(stopWatch);
+        if (lease.isCutOff) return await discard(transaction);
         const measure: Measure = (operation, step) => this.#measured(operation, step);
-        return new LeasedTransaction(transaction, lease, measure, lease.enter());
+        // With the place of its begin: it has its connection, and whoever asked later may still wait for one.
+        return new LeasedTransaction(transaction, lease, measure, lease.enter({ ...piece }));
       },
     );
+  }
+
+  /**
+   * Prisma gives a begin up after DATABASE_TRANSACTION_MAX_WAIT, mostly before the pool does, and tells nobody. Who had
+   * no connection by then counts as one who gave up waiting for it, once. Returns what ends the watch.
+   */
+  #watchBegin(lease: PoolLease, piece: Piece): () => void {
+    const timer = setTimeout(
+      () => {
+        if (lease.isWaiting(piece)) this.#countAcquireTimeout(lease);
+        piece.isAbandoned = true;
+      },
+      lease.pool.settings.transactionMaxWaitSeconds * 1000 - (performance.now() - piece.since),
+    ).unref();
+    return () => clearTimeout(timer);
+  }
+
+  #countAcquireTimeout(lease: PoolLease): void {
+    lease.noteAcquireTimeout();
+    this.#counters.acquireTimeouts += 1;
   }
 
   /**
@@ -322,13 +347,14 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
   async #work<Result>(
     operation: OperationName,
     what: () => Repeatable,
-    call: (lease: PoolLease) => Promise<Result>,
+    call: (lease: PoolLease, piece: Piece) => Promise<Result>,
   ): Promise<Result> {
     const first = this.#lease ?? (await this.#current());
+    const piece = newPiece();
     // Held over all attempts, so that a stop waits for work that pauses between two of them.
-    const leave = first.enter();
+    const leave = first.enter(piece);
     try {
-      const attempt = () => this.#measured(operation, () => this.#attempt(first, call));
+      const attempt = () => this.#measured(operation, () => this.#attempt(first, piece, call));
       return await first.circuit.run(() => this.withRetry(what, attempt));
     } finally {
       leave();
@@ -349,13 +375,18 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
     }
   }
 
-  #attempt<Result>(first: PoolLease, call: (lease: PoolLease) => Promise<Result>): Promise<Result> {
+  #attempt<Result>(
+    first: PoolLease,
+    begun: Piece,
+    call: (lease: PoolLease, piece: Piece) => Promise<Result>,
+  ): Promise<Result> {
     const lease = this.#lease ?? first;
-    const answered = lease.answer(call(lease)).catch((error: unknown) => {
-      if (lease.noteFailure(error)) this.#counters.acquireTimeouts += 1;
+    const piece = lease === first ? begun : newPiece();
+    const answered = lease.answer(call(lease, piece)).catch((error: unknown) => {
+      if (!piece.isAbandoned && classifyFailure(error) === "pool_exhausted") this.#countAcquireTimeout(lease);
       throw error;
     });
-    return lease === first ? answered : answered.finally(lease.enter());
+    return lease === first ? answered : answered.finally(lease.enter(piece));
   }
 
   getConnectionInfo(): ConnectionInfo {
@@ -366,6 +397,14 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
   async dispose(): Promise<void> {
     await this.#closeAll(drainDeadlineMs(this.settings));
   }
+}
+
+/** Ends a transaction that was begun after its caller had been answered: nobody else would give its connection back. */
+async function discard(transaction: Transaction): Promise<never> {
+  await transaction
+    .executeRaw({ sql: "ROLLBACK", args: [], argTypes: [] })
+    .finally(() => transaction.rollback());
+  throw new Error(CUT_OFF_MESSAGE);
 }
 
 /** By then every waiter has a connection or has given up, and every transaction has ended or was ended by Prisma. */

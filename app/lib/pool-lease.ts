@@ -1,11 +1,21 @@
 import type { Circuit } from "./circuit.ts";
-import { classifyFailure } from "./database-failure.ts";
 import type { OpenPool } from "./database-pool.ts";
 
 /** What work is told that has not ended when the pool must be closed; database-failure.ts knows both texts. */
 export const CUT_OFF_MESSAGE = "the database pool was closed before this work had ended";
 /** What work is told that comes later. */
 export const CLOSED_MESSAGE = "the database pool was closed before this work began";
+
+/** One statement or transaction on a lease, from its begin to its end. */
+export interface Piece {
+  /** Since when it has asked for its connection, in milliseconds of performance.now(). */
+  readonly since: number;
+  /** Whoever asked for it waits no longer: Prisma gives the begin of a transaction up and tells nobody. */
+  isAbandoned: boolean;
+}
+
+/** A piece of work that begins now. */
+export const newPiece = (): Piece => ({ since: performance.now(), isAbandoned: false });
 
 /**
  * One open pool together with the work that runs on it: statements and open transactions. Knowing the work is what
@@ -15,13 +25,13 @@ export class PoolLease {
   readonly pool: OpenPool;
   /** Guards the way to the database that this pool uses. */
   readonly circuit: Circuit;
-  /** In the order of its begin, each with its moment in milliseconds of performance.now(). */
-  readonly #work = new Set<{ readonly since: number }>();
+  readonly #work = new Set<Piece>();
   #lastAcquireTimeout: number | null = null;
   /** Ends the wait of `idle`, with whether the work has ended by itself. */
   #endIdle: ((hasEnded: boolean) => void) | null = null;
   /** Rejects the calls that wait for an answer of the database, each its own. */
   readonly #unanswered = new Set<(reason: Error) => void>();
+  #isCutOff = false;
 
   constructor(pool: OpenPool, circuit: Circuit) {
     this.pool = pool;
@@ -40,8 +50,22 @@ export class PoolLease {
    * such work counts as under way and has no connection.
    */
   get waitingSince(): number | null {
-    const limit = this.pool.settings.connectionLimit;
-    return [...this.#work][limit]?.since ?? null;
+    return this.#waiting()[0]?.since ?? null;
+  }
+
+  /** True while `piece` has no connection, judged as `waitingSince` does. */
+  isWaiting(piece: Piece): boolean {
+    return this.#waiting().includes(piece);
+  }
+
+  /** Sorted here and not kept in order: a transaction enters late, with the moment of its begin. */
+  #waiting(): Piece[] {
+    return [...this.#work].sort((a, b) => a.since - b.since).slice(this.pool.settings.connectionLimit);
+  }
+
+  /** True once `cutOff` has answered for the database: what it says later reaches nobody. */
+  get isCutOff(): boolean {
+    return this.#isCutOff;
   }
 
   /** When, in milliseconds of performance.now(), work last gave up waiting for a connection. */
@@ -49,9 +73,8 @@ export class PoolLease {
     return this.#lastAcquireTimeout;
   }
 
-  /** Marks the begin of a piece of work; call the returned function exactly when it has ended. */
-  enter(): () => void {
-    const piece = { since: performance.now() };
+  /** Counts `piece` as under way; call the returned function exactly when it has ended. */
+  enter(piece: Piece): () => void {
     this.#work.add(piece);
     return () => {
       if (this.#work.delete(piece) && this.#work.size === 0) this.#endIdle?.(true);
@@ -81,6 +104,7 @@ export class PoolLease {
    * calls there were.
    */
   cutOff(): number {
+    this.#isCutOff = true;
     this.#endIdle?.(false);
     const unanswered = [...this.#unanswered];
     this.#unanswered.clear();
@@ -88,11 +112,9 @@ export class PoolLease {
     return unanswered.length;
   }
 
-  /** Remembers a failure that says the pool was exhausted. True for such a one. */
-  noteFailure(error: unknown): boolean {
-    if (classifyFailure(error) !== "pool_exhausted") return false;
+  /** Remembers that work gave up waiting for a connection just now. */
+  noteAcquireTimeout(): void {
     this.#lastAcquireTimeout = performance.now();
-    return true;
   }
 
   /**

@@ -10,6 +10,9 @@ const HARMLESS = new Set(`${KEYWORDS} ${FUNCTIONS}`.split(" "));
 const WRITES =
   /\b(insert|update|delete|merge|truncate|into|share|call|copy|create|alter|drop|grant|lock|set|do)\b/;
 
+/** A name before a bracket. Postgres takes every character beyond ASCII for a part of a name, blanks and emoji too. */
+const CALLED = /([a-z_.\u{80}-\u{10ffff}][\w.$\u{80}-\u{10ffff}]*)\s*\(/gu;
+
 /**
  * True only when `sql` surely reads and nothing else: one SELECT without locks, without data-changing parts and with
  * known harmless functions only. Everything in doubt counts as a write; then it is not done twice, which is the safe
@@ -19,13 +22,12 @@ export function isRead(sql: string): boolean {
   const bare = sql
     .replaceAll(/'(?:[^']|'')*'/g, "''")
     .replaceAll(/"(?:[^"]|"")*"/g, "quoted_name")
+    .replaceAll(/\s*\.\s*/g, ".")
     .toLowerCase()
     .trim()
     .replace(/;$/, "");
   // Comments, dollar quotes and escape strings could hide the end of a text from the patterns above.
   if (/--|\/\*|\$(?:[\p{L}_][\p{L}\p{N}_]*)?\$|\\/u.test(sql)) return false;
   if (!/^\(*\s*select\b/.test(bare) || bare.includes(";") || WRITES.test(bare)) return false;
-  return [...bare.matchAll(/([\p{L}_][\p{L}\p{N}_.$]*)\s*\(/gu)].every(([, name]) =>
-    HARMLESS.has(name ?? ""),
-  );
+  return [...bare.matchAll(CALLED)].every(([, name]) => HARMLESS.has(name ?? ""));
 }

@@ -6,14 +6,19 @@ export class RetryClock {
   #spentMs = 0;
   #active = 0;
   #since = 0;
+  /** Up to here everything is counted. */
+  #stoppedAt = Number.NEGATIVE_INFINITY;
 
   /** Starts counting at `startedAt` (milliseconds of performance.now()); call the returned function at the end. */
   start(startedAt: number): () => void {
-    if (this.#active === 0) this.#since = startedAt;
+    // A transaction began before its own begin, whose failing attempts may have been counted already.
+    if (this.#active === 0) this.#since = Math.max(startedAt, this.#stoppedAt);
     this.#active += 1;
     return () => {
       this.#active -= 1;
-      if (this.#active === 0) this.#spentMs += performance.now() - this.#since;
+      if (this.#active > 0) return;
+      this.#stoppedAt = performance.now();
+      this.#spentMs += this.#stoppedAt - this.#since;
     };
   }
 

@@ -51,6 +51,22 @@ describe("Circuit", () => {
     expect(breaker.state).toBe("closed");
   });
 
+  it.each(["P2002", "57014", "53100"])("forgets failures when the database answers with %s", async (code) => {
+    const { breaker, fail } = circuit();
+    await fail("ECONNREFUSED", 4);
+    await fail(code, 1);
+    await fail("ECONNREFUSED", 4);
+    expect(breaker.state).toBe("closed");
+  });
+
+  it.each(["53300", "ECONNRESET", ""])("counts on after %s, which says nothing of the way", async (code) => {
+    const { breaker, fail } = circuit();
+    await fail("ECONNREFUSED", 4);
+    await fail(code, 1);
+    await fail("ECONNREFUSED", 1);
+    expect(breaker.state).toBe("open");
+  });
+
   it.each(["P2002", "23505", "57014", "40001", "53300", "28P01", "ECONNRESET", "57P01", ""])(
     "never opens because of %s",
     async (code) => {

@@ -125,6 +125,9 @@ describe("classifyFailure", () => {
     ["Postgres, 42P01", "missing_table", coded({ code: "42P01", severity: "ERROR" })],
     ["Postgres, 42501", "forbidden", coded({ code: "42501", severity: "ERROR" })],
     ["a bug", "other", new TypeError("x is not a function")],
+    // Texts that PgBouncer and Postgres use as well, thrown by other code.
+    ["a file", "other", new Error("the template does not exist")],
+    ["a rule", "other", new Error("not allowed: too many connections, query_timeout")],
     ["no error at all", "other", undefined],
   ])("%s: %s", (_source, kind, error) => {
     expect(classifyFailure(error)).toBe(kind);
@@ -141,7 +144,10 @@ describe("classifyFailure", () => {
   });
 
   it("ends on an error that is its own cause", () => {
-    const error: { message: string; cause?: unknown } = { message: "query_wait_timeout" };
+    const error: { message: string; code: string; cause?: unknown } = {
+      message: "query_wait_timeout",
+      code: "08P01",
+    };
     error.cause = error;
     expect(classifyFailure(error)).toBe("queue_timeout");
   });

@@ -30,6 +30,10 @@ class FakePool implements OpenPool {
   readonly settings: DatabaseSettings;
   readonly statements: PromiseWithResolvers<SqlResultSet>[] = [];
   readonly writes: PromiseWithResolvers<number>[] = [];
+  /** Filled where begins wait for the test; null = they are answered at once. */
+  begins: PromiseWithResolvers<void>[] | null = null;
+  /** What transactions were told, in order. */
+  readonly toldTransactions: string[] = [];
   transactionFailure: Error | undefined;
   closed = false;
   /** Its connections in use were broken. */
@@ -53,7 +57,13 @@ class FakePool implements OpenPool {
       return write.promise;
     },
     executeScript: async () => {},
-    startTransaction: async () => this.#transaction(),
+    startTransaction: async () => {
+      const begin = Promise.withResolvers<void>();
+      if (this.begins === null) begin.resolve();
+      else this.begins.push(begin);
+      await begin.promise;
+      return this.#transaction();
+    },
     getConnectionInfo: () => ({ supportsRelationJoins: true }),
     dispose: async () => {},
   };
@@ -83,9 +93,10 @@ class FakePool implements OpenPool {
         if (this.transactionFailure !== undefined) throw this.transactionFailure;
         return NO_ROWS;
       },
-      executeRaw: async () => 1,
+      executeRaw: async ({ sql }) => this.toldTransactions.push(sql),
       commit: async () => {},
       rollback: async () => {
+        this.toldTransactions.push("released");
         throw new Error("the connection is gone");
       },
     };
@@ -180,6 +191,50 @@ describe("PoolExchange", () => {
     await second;
   });
 
+  it("knows a transaction that has its connection from those that asked later and wait", async () => {
+    const { exchange, poolAt } = await exchangeWith(1);
+    poolAt(0).begins = [];
+    const first = exchange.startTransaction();
+    const second = exchange.startTransaction();
+    await sleep(50);
+    poolAt(0).begins?.[0]?.resolve();
+    const transaction = await first;
+    expect(exchange.state()).toMatchObject({ running: 2 });
+    expect(exchange.state().longestWaitMs).toBeGreaterThanOrEqual(45);
+    await transaction.commit();
+    expect(exchange.state()).toMatchObject({ running: 1, longestWaitMs: 0 });
+    poolAt(0).begins?.[1]?.resolve();
+    await (await second).commit();
+    expect(exchange.state().running).toBe(0);
+  });
+
+  it("counts a transaction that Prisma gives up as one that gave up waiting, once, and never begins it again", async () => {
+    const change = { transactionMaxWaitSeconds: 0.03, retryBudgetSeconds: 60 };
+    const { exchange, poolAt } = await exchangeWith(1, change);
+    const statement = exchange.queryRaw(QUERY);
+    poolAt(0).begins = [];
+    const abandoned = exchange.startTransaction();
+    await sleep(60);
+    expect(exchange.state().counters.acquireTimeouts).toBe(1);
+    expect(exchange.state().lastAcquireTimeoutMsAgo).toBeLessThan(60_000);
+    poolAt(0).begins?.[0]?.reject(new Error("timeout exceeded when trying to connect"));
+    await expect(abandoned).rejects.toThrow("nobody waits");
+    expect(poolAt(0).begins).toHaveLength(1);
+    expect(exchange.state().counters.acquireTimeouts).toBe(1);
+    poolAt(0).statements[0]?.resolve(NO_ROWS);
+    await statement;
+  });
+
+  it("does not blame the pool for a begin that has its connection and no answer", async () => {
+    const { exchange, poolAt } = await exchangeWith(1, { transactionMaxWaitSeconds: 0.03 });
+    poolAt(0).begins = [];
+    const begun = exchange.startTransaction();
+    await sleep(60);
+    expect(exchange.state().counters.acquireTimeouts).toBe(0);
+    poolAt(0).begins?.[0]?.resolve();
+    await (await begun).commit();
+  });
+
   it("counts a failed statement as ended and remembers that work gave up waiting", async () => {
     const { exchange, poolAt } = await exchangeWith(1);
     const refused = exchange.queryRaw(QUERY);
@@ -244,6 +299,18 @@ describe("PoolExchange", () => {
     poolAt(1).statements[0]?.resolve(NO_ROWS);
     await current;
     await transaction.rollback().catch(() => {});
+  });
+
+  it("rolls back a transaction that begins after its caller was cut off, and gives its connection back", async () => {
+    const short = { acquireTimeoutSeconds: 0.01, transactionTimeoutSeconds: 0.01 };
+    const { exchange, poolAt } = await exchangeWith(1, short);
+    poolAt(0).begins = [];
+    const begun = exchange.startTransaction().catch(classifyFailure);
+    await exchange.use(settings(2));
+    expect(await begun).toBe("cut_off");
+    poolAt(0).begins?.[0]?.resolve();
+    await settle();
+    expect(poolAt(0).toldTransactions).toEqual(["ROLLBACK", "released"]);
   });
 
   it("breaks no connection of a pool whose work has ended in time", async () => {

@@ -9,6 +9,7 @@ describe("isRead", () => {
     'SELECT "t"."id" FROM "app"."t" WHERE "t"."update" IN ($1,$2)',
     "SELECT max(started_at), coalesce(min(id), 0) FROM chat_sessions WHERE note = 'please delete; it''s old'",
     "select 1;",
+    "SELECT count ( * ) FROM t WHERE (a = 1) AND (b . c > 0.5)",
     SESSION_VIEW_SQL,
   ])("%s", (sql) => {
     expect(isRead(sql)).toBe(true);
@@ -32,6 +33,10 @@ describe("isRead", () => {
     "SELECT $$text$$",
     "SELECT $T$'$T$, nextval('s'), $T$'$T$",
     "SELECT é(1)",
+    "SELECT 🙂count(1)",
+    "SELECT e\u0301count(1)",
+    "SELECT count\u00a0(1)",
+    "SELECT app . count(1)",
     "EXPLAIN ANALYZE DELETE FROM t",
     "VACUUM",
     "",

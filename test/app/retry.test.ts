@@ -156,4 +156,13 @@ describe("repeatAfter", () => {
     expect(await repeated(refused(), { clock, budgetMs: 900 })).toMatchObject({ attempts: 1 });
     expect(await repeated(refused(), { clock, budgetMs: 60_000 })).toMatchObject({ attempts: 2 });
   });
+
+  it("counts the time of a begin once, although its transaction began before it", async () => {
+    const clock = new RetryClock();
+    const now = performance.now();
+    clock.start(now - 1000)();
+    clock.start(now - 1500)();
+    expect(clock.elapsedMs()).toBeGreaterThanOrEqual(1000);
+    expect(clock.elapsedMs()).toBeLessThan(1400);
+  });
 });
