@@ -1,3 +1,4 @@
+import { POOL_APPLICATION_NAME } from "./database-pool.ts";
 import type { Activity, LockWait, Session } from "./probe-activity.ts";
 
 /** Connections that the pool gave away and did not get back in time. */
@@ -35,14 +36,16 @@ export function holdersOf(
   const isLong = ({ seconds }: Session) => seconds >= HELD_SECONDS;
   const slowQueries =
     activity?.active.filter((session) => isLong(session) && session.user === applicationUser) ?? [];
-  const isAtWork = (leaked: LeakReport) =>
-    leaked.count <= slowQueries.length + lockWaits.filter(({ user }) => user === applicationUser).length;
+  const isPooled = ({ user, applicationName }: Session) =>
+    user === applicationUser && applicationName.startsWith(POOL_APPLICATION_NAME);
+  // A connection whose statement runs or waits is slow, not leaked: that is said by the others.
+  const atWork = [...slowQueries, ...lockWaits].filter(isPooled).length;
+  const leaked = (leaks?.count ?? 0) - atWork;
   return {
     lockWaits,
     idleInTransaction: activity?.idleInTransaction.filter(isLong) ?? [],
     slowQueries,
-    // A connection whose statement runs or waits is slow, not leaked: that is said by the others.
-    leaks: leaks === null || leaks.count === 0 || isAtWork(leaks) ? null : leaks,
+    leaks: leaks === null || leaked <= 0 ? null : { ...leaks, count: leaked },
   };
 }
 

@@ -30,7 +30,9 @@ export interface PgBouncerPool {
   readonly sv_active: number;
   readonly sv_idle: number;
   readonly maxwaitSeconds: number;
+  /** Server connections that it may have: the size of its role or its entry, under the caps of both. */
   readonly poolSize: number | null;
+  /** Those that it may have on top of them. */
   readonly reservePoolSize: number | null;
   readonly paused: boolean;
 }
@@ -161,6 +163,8 @@ interface ConsoleSettings {
   readonly at: number;
   readonly version: string;
   readonly config: ReadonlyMap<string, string>;
+  /** Rows of SHOW USERS by name. */
+  readonly users: ReadonlyMap<string, Row>;
 }
 
 /**
@@ -180,7 +184,7 @@ export function pgBouncerLook(now: () => number = () => performance.now()): Look
       rows(client, "SHOW STATS"),
     ]);
     last = settings;
-    const { version, config } = settings;
+    const { version, config, users } = settings;
     const state = new Map(states.map((row) => [text(row, "key"), text(row, "value")]));
     const entries = new Map(databases.map((row) => [text(row, "name"), row]));
     const others = (all: readonly Row[]) => all.filter((row) => row.database !== "pgbouncer");
@@ -192,23 +196,31 @@ export function pgBouncerLook(now: () => number = () => performance.now()): Look
       queryWaitTimeoutSeconds: Number(config.get("query_wait_timeout")),
       serverLoginRetrySeconds: Number(config.get("server_login_retry")),
       isPaused: ["paused", "suspended"].some((key) => state.get(key) === "yes"),
-      pools: others(pools).map((row) => pgBouncerPool(row, entries.get(text(row, "database")))),
+      pools: others(pools).map((row) =>
+        pgBouncerPool(row, entries.get(text(row, "database")), users.get(text(row, "user"))),
+      ),
       totals: { queries: sum("total_query_count"), querySeconds: sum("total_query_time") / 1e6 },
     };
   };
 }
 
 async function consoleSettings(client: pg.Client, at: number): Promise<ConsoleSettings> {
-  const [versions, settings] = await Promise.all([rows(client, "SHOW VERSION"), rows(client, "SHOW CONFIG")]);
+  const [versions, settings, users] = await Promise.all([
+    rows(client, "SHOW VERSION"),
+    rows(client, "SHOW CONFIG"),
+    rows(client, "SHOW USERS"),
+  ]);
   return {
     client,
     at,
     version: text(versions[0], "version").replace(/^PgBouncer /, ""),
     config: new Map(settings.map((row) => [text(row, "key"), text(row, "value")])),
+    users: new Map(users.map((row) => [text(row, "name"), row])),
   };
 }
 
-function pgBouncerPool(row: Row, database: Row | undefined): PgBouncerPool {
+function pgBouncerPool(row: Row, database: Row | undefined, role: Row | undefined): PgBouncerPool {
+  const { poolSize, reservePoolSize } = poolSizes(database, role);
   return {
     database: text(row, "database"),
     user: text(row, "user"),
@@ -217,10 +229,20 @@ function pgBouncerPool(row: Row, database: Row | undefined): PgBouncerPool {
     sv_active: count(row, "sv_active"),
     sv_idle: count(row, "sv_idle"),
     maxwaitSeconds: count(row, "maxwait") + count(row, "maxwait_us") / 1e6,
-    poolSize: database === undefined ? null : count(database, "pool_size"),
-    reservePoolSize: database === undefined ? null : count(database, "reserve_pool_size"),
+    poolSize,
+    reservePoolSize,
     paused: count(database, "paused") === 1,
   };
+}
+
+/** What a pool may have. The role's own sizes win over the entry's and are empty where it has none; 0 is no cap. */
+function poolSizes(database: Row | undefined, role: Row | undefined) {
+  if (database === undefined) return { poolSize: null, reservePoolSize: null };
+  const size = (column: string) => count(text(role, column) === "" ? database : role, column);
+  const caps = [count(database, "max_connections"), count(role, "max_user_connections")];
+  const cap = Math.min(...caps.filter((limit) => limit > 0));
+  const poolSize = Math.min(size("pool_size"), cap);
+  return { poolSize, reservePoolSize: Math.min(size("reserve_pool_size"), cap - poolSize) };
 }
 
 /** A count that takes longer is cut off by Postgres: well before the look's deadline, which would cut the connection. */

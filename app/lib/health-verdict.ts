@@ -12,6 +12,7 @@ import { type RoleLimits, type Thresholds, thresholdsOf } from "./health-limits.
 import type { PathReport, PgBouncerReport, PostgresReport } from "./health-probes.ts";
 import type { PoolState } from "./pool-exchange.ts";
 import type { ProbeResult } from "./probe-connection.ts";
+import type { ProbeFailure } from "./probe-errors.ts";
 
 /** Everything that a verdict is made of, seen within one look. A probe is null where it was not configured. */
 export interface Observation {
@@ -29,6 +30,8 @@ export interface Observation {
   readonly limits: RoleLimits | null;
   /** The role that the application logs in as: only its statements can be slow in the sense of slow_queries. */
   readonly applicationUser: string;
+  /** PgBouncer's entry that the application connects to. */
+  readonly applicationDatabase: string;
   readonly expectedMigrations: readonly string[];
   readonly configurationError: string | null;
 }
@@ -59,9 +62,13 @@ type Rule = (seen: Case) => Finding | null;
 /** For so long after somebody gave up waiting, health says so: others will follow, and once healed it soon passes. */
 const ACQUIRE_TIMEOUT_MEMORY_MS = 3000;
 
-const failure = (result: ProbeResult<unknown> | null) =>
+const failure = (result: ProbeResult<unknown> | null): ProbeFailure | null =>
   result === null || result.ok ? null : result.failure;
-const isGone = (kind: string | null) => kind === "unreachable" || kind === "timeout" || kind === "dns";
+const isGone = (kind: ProbeFailure | null) => kind === "unreachable" || kind === "timeout" || kind === "dns";
+const isLate = (kind: ProbeFailure | null) => kind === "timeout" || kind === "queue_timeout";
+/** Refusals that say by themselves what is wrong: whoever gives them is there, so nothing else explains them. */
+const isRefusal = (kind: ProbeFailure | null) =>
+  kind === "login" || kind === "client_limit" || kind === "connections_exhausted" || kind === "disk_full";
 
 const fail = (cause: CauseName, output: string): Finding => ({ cause, status: "fail", output });
 const warn = (cause: CauseName, output: string): Finding => ({ cause, status: "warn", output });
@@ -84,7 +91,7 @@ const RULES: readonly Rule[] = [
       : null,
 
   ({ path, postgres, pgbouncer }) => {
-    if (path.ok) return null;
+    if (path.ok || isRefusal(path.failure)) return null;
     if (isGone(failure(postgres)) || failure(postgres) === "upstream_down") {
       return isGone(failure(pgbouncer))
         ? fail("postgres_unreachable", "Neither Postgres nor PgBouncer answers.")
@@ -109,12 +116,12 @@ const RULES: readonly Rule[] = [
     return fail("pgbouncer_client_limit", `PgBouncer has all${limit} clients it may have and refuses more.`);
   },
 
-  ({ path, pgbouncer }) => {
-    if (path.ok || pgbouncer?.ok !== true) return null;
-    const { isPaused, pools } = pgbouncer.report;
-    if (isPaused) return fail("pgbouncer_paused", "The whole of PgBouncer is paused.");
-    return pools.some((pool) => pool.paused)
-      ? fail("pgbouncer_paused", "A database is paused in PgBouncer.")
+  (seen) => {
+    const { path, pgbouncer } = seen;
+    if (!isLate(failure(path)) || pgbouncer?.ok !== true) return null;
+    if (pgbouncer.report.isPaused) return fail("pgbouncer_paused", "The whole of PgBouncer is paused.");
+    return applicationPools(seen).some((pool) => pool.paused)
+      ? fail("pgbouncer_paused", "The application's database is paused in PgBouncer.")
       : null;
   },
 
@@ -127,17 +134,25 @@ const RULES: readonly Rule[] = [
       : null,
 
   (seen) => {
-    const isLate = failure(seen.path) === "timeout" || failure(seen.path) === "queue_timeout";
     // The look that waits in the queue may have come after the one that counts who waits there.
     const isQueued = failure(seen.path) === "queue_timeout" || waitingClients(seen) > 0 || isFull(seen);
-    if (!isLate || !isQueued) return null;
+    if (!isLate(failure(seen.path)) || !isQueued) return null;
     return exhausted(seen, "fail", {
       cause: "pgbouncer_pool_exhausted",
       output: `All ${serverConnections(seen)} of PgBouncer's pool are busy and clients time out.`,
     });
   },
 
-  ({ path }) => (isGone(failure(path)) ? fail("pgbouncer_unreachable", "PgBouncer does not answer.") : null),
+  ({ path, pgbouncer }) => {
+    // It answers on its console: then it is the query that hangs.
+    if (failure(path) === "timeout" && pgbouncer?.ok === true) {
+      return fail(
+        "query_failing",
+        "A trivial query through PgBouncer does not end, though PgBouncer answers.",
+      );
+    }
+    return isGone(failure(path)) ? fail("pgbouncer_unreachable", "PgBouncer does not answer.") : null;
+  },
 
   ({ path }) => (path.ok ? null : fail("query_failing", "A trivial query fails through PgBouncer.")),
 
@@ -229,14 +244,16 @@ function exhausted(
   return { status, cause: root, output: `${sentence[root](holders)} ${symptom.output}` };
 }
 
-function applicationPools({ pgbouncer, applicationUser }: Observation) {
-  return pgbouncer?.ok === true ? pgbouncer.report.pools.filter(({ user }) => user === applicationUser) : [];
+/** The pools that the application's own statements go through. */
+function applicationPools({ pgbouncer, applicationUser, applicationDatabase }: Observation) {
+  if (pgbouncer?.ok !== true) return [];
+  return pgbouncer.report.pools.filter(
+    ({ user, database }) => user === applicationUser && database === applicationDatabase,
+  );
 }
 
-function waitingClients({ pgbouncer }: Observation): number {
-  return pgbouncer?.ok === true
-    ? pgbouncer.report.pools.reduce((sum, { cl_waiting }) => sum + cl_waiting, 0)
-    : 0;
+function waitingClients(seen: Observation): number {
+  return applicationPools(seen).reduce((sum, { cl_waiting }) => sum + cl_waiting, 0);
 }
 
 /** Whether all server connections of a pool of the application's work. */
@@ -252,10 +269,9 @@ function busyConnections(seen: Observation): number {
   return Math.max(servers, seen.pgbouncer?.ok === true ? 1 : Math.min(seen.pool.running, seen.pool.limit), 1);
 }
 
-function longestPgBouncerWait({ pgbouncer, thresholds }: Case): number | null {
-  if (pgbouncer?.ok !== true) return null;
-  const longest = Math.max(0, ...pgbouncer.report.pools.map(({ maxwaitSeconds }) => maxwaitSeconds));
-  return longest >= thresholds.pgbouncerWait ? longest : null;
+function longestPgBouncerWait(seen: Case): number | null {
+  const longest = Math.max(0, ...applicationPools(seen).map(({ maxwaitSeconds }) => maxwaitSeconds));
+  return longest > 0 && longest >= seen.thresholds.pgbouncerWait ? longest : null;
 }
 
 function pgBouncerWaitText(seen: Case, seconds: number): string {

@@ -125,6 +125,7 @@ export class Health {
   #observation(path: ProbeResult<PathReport>, components: Components): Observation {
     const { database } = this.#sources.config();
     const pool = this.#sources.pool();
+    const { username, pathname } = new URL(database.connectionString);
     return {
       path,
       ...components,
@@ -132,7 +133,8 @@ export class Health {
       leaks: pool.measurements?.overdue ?? null,
       settings: database,
       limits: this.#limits,
-      applicationUser: decodeURIComponent(new URL(database.connectionString).username),
+      applicationUser: decodeURIComponent(username),
+      applicationDatabase: decodeURIComponent(pathname.slice(1)),
       expectedMigrations: buildInfo.migrations,
       configurationError: this.#sources.configurationError(),
     };

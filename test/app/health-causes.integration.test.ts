@@ -2,9 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import Docker from "dockerode";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { classifyFailure } from "../../app/lib/database-failure.ts";
 import { Health } from "../../app/lib/health.ts";
 import type { CauseName } from "../../app/lib/health-causes.ts";
 import { databasePool, prisma } from "../../app/lib/prisma.ts";
+import { inTransaction } from "../../app/lib/transaction.ts";
 import { withCaller } from "../../app/lib/work-context.ts";
 import { type AppDatabase, startAppDatabase } from "../support/app-database.ts";
 import { configOf, useDatabase } from "../support/app-layer.ts";
@@ -286,15 +288,8 @@ describe.skipIf(!(await engineAvailable()))("causes of database health with real
     }
   });
 
-  it("app_pool_leak: which code keeps connections, without and with requests that give up because of it", async () => {
-    const environment = {
-      DATABASE_CONNECTION_LIMIT: "3",
-      DATABASE_POOL_TIMEOUT: "1",
-      DATABASE_LEAK_THRESHOLD: "1.5",
-      DATABASE_TRANSACTION_MAX_WAIT: "1",
-      DATABASE_RETRY_BUDGET: "0",
-    };
-    await useDatabase(database, environment);
+  /** Health of the database layer of this very process. */
+  const inProcess = (environment: Record<string, string>) => {
     const config = configOf(database, environment);
     const health = new Health({
       config: () => config,
@@ -310,6 +305,51 @@ describe.skipIf(!(await engineAvailable()))("causes of database health with real
         },
         { timeoutMs: NAMED_WITHIN_MS, what: `${status} ${cause}` },
       );
+    return { health, names };
+  };
+
+  it("app_pool_exhausted: transactions that Prisma gives up before the pool does", async () => {
+    const environment = {
+      DATABASE_CONNECTION_LIMIT: "3",
+      DATABASE_POOL_TIMEOUT: "5",
+      DATABASE_TRANSACTION_MAX_WAIT: "1",
+      DATABASE_RETRY_BUDGET: "0",
+    };
+    await useDatabase(database, environment);
+    const { names } = inProcess(environment);
+    let done = false;
+    let gaveUp = 0;
+    const work = Array.from({ length: 15 }, async () => {
+      while (!done) {
+        await inTransaction((transaction) => transaction.$queryRaw`SELECT pg_sleep(0.4)::text`).catch(
+          (error: unknown) => {
+            gaveUp += classifyFailure(error) === "transaction_start" ? 1 : 0;
+          },
+        );
+      }
+    });
+    try {
+      await names("fail", "app_pool_exhausted");
+      expect(gaveUp).toBeGreaterThan(0);
+      expect(databasePool.state().counters.acquireTimeouts).toBeGreaterThan(0);
+    } finally {
+      done = true;
+      await Promise.all(work);
+    }
+    await names("pass", null);
+    await prisma.$disconnect();
+  });
+
+  it("app_pool_leak: which code keeps connections, without and with requests that give up because of it", async () => {
+    const environment = {
+      DATABASE_CONNECTION_LIMIT: "3",
+      DATABASE_POOL_TIMEOUT: "1",
+      DATABASE_LEAK_THRESHOLD: "1.5",
+      DATABASE_TRANSACTION_MAX_WAIT: "1",
+      DATABASE_RETRY_BUDGET: "0",
+    };
+    await useDatabase(database, environment);
+    const { health, names } = inProcess(environment);
     const { promise: forgotten, resolve: remember } = Promise.withResolvers<void>();
     const leak = () =>
       withCaller("GET /report", () =>

@@ -85,6 +85,34 @@ describe.skipIf(!(await engineAvailable()))("looks of database health", () => {
     expect(asked("SHOW CLIENTS")).toBe(0);
   });
 
+  it("shows the pool's size as the role's own settings and caps make it", async () => {
+    const settings = async (users: string) => {
+      const { container } = database.pgbouncer;
+      const edit = `sed -i '/^\\[users\\]/,$d' /run/test/pgbouncer.ini; printf '%s\\n' '${users}' >> /run/test/pgbouncer.ini`;
+      const exec = await container.exec({ User: "root", Cmd: ["sh", "-c", edit], AttachStdout: true });
+      const output = await exec.start({});
+      await output.resume().toArray();
+      await database.pgbouncer.console("RELOAD");
+    };
+    const shows = (poolSize: number, reservePoolSize: number) =>
+      eventually(
+        async () => {
+          const { pools } = (await app.health()).pool.pgbouncer;
+          const own = JSON.stringify({ poolSize, reservePoolSize }).slice(1, -1);
+          return JSON.stringify(pools).includes(own);
+        },
+        { what: `a pool of ${poolSize} and ${reservePoolSize}` },
+      );
+    // PgBouncer keeps the settings of a role whose entry is gone.
+    repairs.push(() => settings(`[users]\npoolkit_app = pool_size=${POOL_SIZE} reserve_pool_size=0`));
+    repairs.push(() => settings("[users]\npoolkit_app = max_user_connections=100"));
+    await shows(POOL_SIZE, 0);
+    await settings("[users]\npoolkit_app = pool_size=3 reserve_pool_size=2");
+    await shows(3, 2);
+    await settings("[users]\npoolkit_app = pool_size=3 reserve_pool_size=2 max_user_connections=4");
+    await shows(3, 1);
+  });
+
   const realPools = async () => {
     const sizes = new Map(
       (await database.pgbouncer.console("SHOW DATABASES")).map((row) => [row.name, Number(row.pool_size)]),

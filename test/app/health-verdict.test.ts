@@ -21,6 +21,16 @@ import {
 
 const withPool = (change: Partial<PgBouncerPool>) => seen({ ...pgbouncer, pools: [{ ...pool, ...change }] });
 
+const withPools = (...changes: readonly Partial<PgBouncerPool>[]) =>
+  seen({ ...pgbouncer, pools: changes.map((change) => ({ ...pool, ...change })) });
+const elsewhere = { database: "reports" };
+const REFUSED_AS = {
+  login: "login_failing",
+  client_limit: "pgbouncer_client_limit",
+  disk_full: "disk_full",
+  connections_exhausted: "postgres_connections_exhausted",
+};
+
 const session = (change: Partial<Session> = {}): Session => ({
   pid: 77,
   user: "poolkit_app",
@@ -131,6 +141,32 @@ describe("verdictOf", () => {
     ],
     ["pool busy, probe dropped", "fail", "pgbouncer_pool_exhausted", { path: failed("queue_timeout") }],
     ["unknown error", "fail", "query_failing", { path: failed("other") }],
+    [
+      "a query that hangs behind a PgBouncer that answers",
+      "fail",
+      "query_failing",
+      { path: failed("timeout") },
+    ],
+    ...(["login", "client_limit", "disk_full", "connections_exhausted"] as const).map(
+      (refusal): [string, "fail", string, Partial<Observation>] => [
+        `a refusal, ${refusal}, and a monitor that cannot reach Postgres`,
+        "fail",
+        REFUSED_AS[refusal],
+        { path: failed(refusal), postgres: failed("dns") },
+      ],
+    ),
+    [
+      "a refusal while all is paused",
+      "fail",
+      "login_failing",
+      { path: failed("login"), pgbouncer: seen({ ...pgbouncer, isPaused: true }) },
+    ],
+    [
+      "pool busy while another entry is paused",
+      "fail",
+      "pgbouncer_pool_exhausted",
+      { path: failed("timeout"), pgbouncer: withPools({ cl_waiting: 1 }, { ...elsewhere, paused: true }) },
+    ],
     ["migration missing", "fail", "migration_pending", { path: seen({ ...path, migrations: ["1_init"] }) }],
     [
       "requests gave up",
@@ -159,6 +195,18 @@ describe("verdictOf", () => {
       "warn",
       "slow_queries",
       { leaks: leak(1), postgres: doing({ active: [session()] }) },
+    ],
+    [
+      "a kept connection, and a long statement of the same role that is not the pool's",
+      "warn",
+      "app_pool_leak",
+      { leaks: leak(1), postgres: doing({ active: [session({ applicationName: "psql" })] }) },
+    ],
+    [
+      "two kept connections, one of them at work",
+      "warn",
+      "app_pool_leak",
+      { leaks: leak(2), postgres: doing({ active: [session()] }) },
     ],
     [
       "a transaction idles",
@@ -280,6 +328,10 @@ describe("verdictOf", () => {
     ],
     ["a statement of a few seconds", { postgres: doing({ active: [session({ seconds: 2.9 })] }) }],
     ["a short lock wait", { postgres: doing({ lockWaits: [lockWait({ waitedSeconds: 1.2 })] }) }],
+    [
+      "a queue of another entry of PgBouncer",
+      { pgbouncer: withPools({}, { ...elsewhere, maxwaitSeconds: 3, cl_waiting: 9 }) },
+    ],
     ["a checkout that works", { leaks: leak(1), postgres: doing({ active: [session({ seconds: 1 })] }) }],
   ])("does not cry over %s", (_name, change) => {
     expect(verdictOf({ ...healthy, ...change }).status).toBe("pass");

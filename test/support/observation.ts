@@ -80,6 +80,7 @@ export const healthy: Observation = {
   settings: { acquireTimeoutSeconds: 10, transactionTimeoutSeconds: 15 },
   limits,
   applicationUser: "poolkit_app",
+  applicationDatabase: "poolkit",
   expectedMigrations: ["1_init", "2_seed"],
   configurationError: null,
 };
