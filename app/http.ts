@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { isBearer } from "./lib/auth.ts";
 import type { Config } from "./lib/config.ts";
 import type { Health } from "./lib/health.ts";
-import { sendError, sendNotFound, UNAUTHORIZED } from "./lib/http-errors.ts";
+import { answerUnknown, sendError, UNAUTHORIZED } from "./lib/http-errors.ts";
 import { refuseUnknownQuery } from "./lib/query-check.ts";
 import { withCaller } from "./lib/work-context.ts";
 import type { LogSampler } from "./log/log-sampler.ts";
@@ -68,7 +68,7 @@ export function buildServer({
   logSampler.onLeftOut = (lines) => server.log.info({ lines }, "log lines left out");
   server.server.maxConnections = MAX_SOCKETS;
   server.setErrorHandler(sendError);
-  server.setNotFoundHandler(sendNotFound);
+  answerUnknown(server);
   measureRequests(server, metrics.registry);
   // Hooks with a callback: a promise for each of them would cost every request of the main load.
   server.addHook("onRequest", (request, _reply, done) => {

@@ -55,6 +55,8 @@ export interface PgBouncerTotals {
   readonly queries: number;
   /** Time that clients waited for the answers of these queries, in seconds, summed up. */
   readonly querySeconds: number;
+  /** When PgBouncer was asked, in milliseconds since 1970: a look may be shared, and is older than who shows it. */
+  readonly at: number;
 }
 
 /** Counts of the application's sessions; null where there are too many to count in the time. */
@@ -199,7 +201,11 @@ export function pgBouncerLook(now: () => number = () => performance.now()): Look
       pools: others(pools).map((row) =>
         pgBouncerPool(row, entries.get(text(row, "database")), users.get(text(row, "user"))),
       ),
-      totals: { queries: sum("total_query_count"), querySeconds: sum("total_query_time") / 1e6 },
+      totals: {
+        queries: sum("total_query_count"),
+        querySeconds: sum("total_query_time") / 1e6,
+        at: Date.now(),
+      },
     };
   };
 }

@@ -1,4 +1,4 @@
-import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { ZodError } from "zod";
 import { classifyFailure, type FailureKind } from "./database-failure.ts";
 
@@ -31,6 +31,7 @@ const INTERNAL = answer(
   "internal_error",
   "The request failed; the log has the reason under this request's id.",
 );
+const NOTHING_HERE = answer(404, "not_found", "There is nothing at this address.").body;
 /** Failures that are about the request; every other one of the database is answered with 503. */
 const DATABASE_ANSWERS: Partial<Readonly<Record<FailureKind, ErrorAnswer>>> = {
   conflict: answer(409, "conflict", "A record with this name exists already."),
@@ -88,15 +89,21 @@ export function sendError(error: FastifyError, request: FastifyRequest, reply: F
   return reply.code(status).send(body);
 }
 
-/** Fastify's handler for unknown addresses; a known address with another method gets 405 and the methods it has. */
-export function sendNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const url = request.url.split("?")[0] ?? "/";
-  const methods = (["GET", "HEAD", "POST"] as const).filter((method) =>
-    request.server.hasRoute({ url, method }),
-  );
-  if (methods.length > 0) {
-    const { body } = answer(405, "method_not_allowed", `Allowed here: ${methods.join(", ")}.`);
-    return reply.code(405).header("allow", methods.join(", ")).send(body);
-  }
-  return reply.code(404).send(answer(404, "not_found", "There is nothing at this address.").body);
+/**
+ * Answers unknown addresses; a known address with another method gets 405 and the methods it has. To be called before the
+ * routes are registered.
+ */
+export function answerUnknown(server: FastifyInstance): void {
+  const routes: { readonly address: URLPattern; readonly methods: readonly string[] }[] = [];
+  server.addHook("onRoute", ({ url, method }) => {
+    routes.push({ address: new URLPattern({ pathname: url }), methods: [method].flat() });
+  });
+  server.setNotFoundHandler((request, reply) => {
+    const pathname = request.url.split("?")[0] ?? "/";
+    const known = routes.filter(({ address }) => address.test({ pathname }));
+    const allowed = [...new Set(known.flatMap(({ methods }) => methods))].sort().join(", ");
+    if (allowed === "") return reply.code(404).send(NOTHING_HERE);
+    const { body } = answer(405, "method_not_allowed", `Allowed here: ${allowed}.`);
+    return reply.code(405).header("allow", allowed).send(body);
+  });
 }

@@ -18,7 +18,7 @@ export function pointOf(before: Sample | null, { at, layers }: Sample): Point {
   const totals = seenPgBouncer(layers.pool.pgbouncer)?.totals;
   const former = before === null ? undefined : seenPgBouncer(before.layers.pool.pgbouncer)?.totals;
   const queries = totals === undefined || former === undefined ? -1 : totals.queries - former.queries;
-  const seconds = (at - (before?.at ?? at)) / 1000;
+  const seconds = ((totals?.at ?? 0) - (former?.at ?? 0)) / 1000;
   const isCounted = queries >= 0 && seconds > 0;
   return {
     at: Math.round(at / 1000),

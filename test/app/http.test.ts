@@ -170,6 +170,8 @@ describe("refusals", () => {
     ["unknown address", "GET", "/nowhere", 404, "not_found"],
     ["other method", "DELETE", "/api/sessions", 405, "method_not_allowed"],
     ["other method on a probe", "POST", "/livez", 405, "method_not_allowed"],
+    ["other method on one session", "PUT", `/api/sessions/${ID}`, 405, "method_not_allowed"],
+    ["address below one session", "GET", `/api/sessions/${ID}/more`, 404, "not_found"],
     ["broken address", "GET", "/%zz", 400, "invalid_request"],
     ["limit too large", "GET", "/api/sessions?limit=101", 400, "invalid_request"],
     ["limit no number", "GET", "/api/sessions?limit=x", 400, "invalid_request"],

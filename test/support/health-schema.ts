@@ -72,7 +72,7 @@ const pgbouncer = z.strictObject({
   maxClientConn: whole,
   queryWaitTimeoutSeconds: figure,
   pools: z.array(pgbouncerPool),
-  totals: z.strictObject({ queries: whole, querySeconds: figure }),
+  totals: z.strictObject({ queries: whole, querySeconds: figure, at: whole }),
 });
 const postgres = z.strictObject({
   version: text,

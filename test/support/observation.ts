@@ -55,7 +55,7 @@ export const pgbouncer: PgBouncerReport = {
   queryWaitTimeoutSeconds: 5,
   serverLoginRetrySeconds: 1,
   isPaused: false,
-  totals: { queries: 0, querySeconds: 0 },
+  totals: { queries: 0, querySeconds: 0, at: Date.parse(TIME) },
   pools: [pool],
 };
 export const application: PoolState = {

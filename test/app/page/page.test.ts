@@ -58,15 +58,22 @@ describe("figures", () => {
 });
 
 describe("history", () => {
-  const sample = (seconds: number, totals: PgBouncerTotals | null): Sample => ({
-    at: seconds * 1000,
-    layers: layersOf({ ...healthy, pgbouncer: totals === null ? null : seen({ ...pgbouncer, totals }) }),
-  });
+  const sample = (seconds: number, counted: Omit<PgBouncerTotals, "at"> | null, ageMs = 0): Sample => {
+    const at = seconds * 1000;
+    const report = counted && seen({ ...pgbouncer, totals: { ...counted, at: at - ageMs } });
+    return { at, layers: layersOf({ ...healthy, pgbouncer: report }) };
+  };
 
   it("has the rates since the point before", () => {
     const before = sample(100, { queries: 1000, querySeconds: 2 });
     const point = pointOf(before, sample(105, { queries: 1500, querySeconds: 2.75 }));
     expect(point).toMatchObject({ at: 105, queriesPerSecond: 100, queryMs: 1.5, postgres: 3 });
+  });
+
+  it("has rates by the moments at which PgBouncer counted, not those of the points", () => {
+    const before = sample(100, { queries: 1000, querySeconds: 2 }, 500);
+    const now = sample(105, { queries: 1550, querySeconds: 2 });
+    expect(pointOf(before, now)).toMatchObject({ queriesPerSecond: 100 });
   });
 
   it("has no rate without a point before, without queries no mean, and none over a restart of PgBouncer", () => {
