@@ -7,7 +7,7 @@ import {
   type Verdict,
   verdictOf,
 } from "./health-verdict.ts";
-import type { PoolState } from "./pool-exchange.ts";
+import type { PoolState } from "./pool-state.ts";
 import type { ProbeResult } from "./probe-connection.ts";
 import type { EffectiveValues } from "./resolve-settings.ts";
 

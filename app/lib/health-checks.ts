@@ -1,7 +1,7 @@
 import type { CauseName } from "./health-causes.ts";
 import type { PgBouncerPool } from "./health-probes.ts";
 import type { Observation, Verdict } from "./health-verdict.ts";
-import type { PoolState } from "./pool-exchange.ts";
+import type { PoolState } from "./pool-state.ts";
 import type { ProbeResult } from "./probe-connection.ts";
 
 /** One entry of `checks`, as in draft-inadarei-api-health-check-06 section 4. */

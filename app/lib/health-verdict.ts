@@ -10,7 +10,7 @@ import {
 } from "./health-holders.ts";
 import { type RoleLimits, type Thresholds, thresholdsOf } from "./health-limits.ts";
 import type { PathReport, PgBouncerReport, PostgresReport } from "./health-probes.ts";
-import type { PoolState } from "./pool-exchange.ts";
+import type { PoolState } from "./pool-state.ts";
 import type { ProbeResult } from "./probe-connection.ts";
 import type { ProbeFailure } from "./probe-errors.ts";
 

@@ -14,7 +14,7 @@ import {
   type SessionReport,
 } from "./health-probes.ts";
 import { type Observation, type Verdict, verdictOf } from "./health-verdict.ts";
-import type { PoolState } from "./pool-exchange.ts";
+import type { PoolState } from "./pool-state.ts";
 import { KeptProbe, type ProbeResult } from "./probe-connection.ts";
 import { SharedProbe } from "./shared-probe.ts";
 

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { type Config, type ConfigResult, type DatabaseSettings, loadConfig } from "./config.ts";
 import { classifyFailure } from "./database-failure.ts";
 import { lookAtPath } from "./health-probes.ts";
-import type { PoolLog } from "./pool-exchange.ts";
+import type { PoolLog } from "./pool-log.ts";
 import { probe } from "./probe-connection.ts";
 
 /** The part of the database layer that a change needs. */

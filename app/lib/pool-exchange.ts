@@ -10,61 +10,19 @@ import type {
 import { Circuit, type CircuitStateName } from "./circuit.ts";
 import type { DatabaseSettings } from "./config.ts";
 import { classifyFailure, type FailureKind } from "./database-failure.ts";
-import { openPool, type PoolCounts } from "./database-pool.ts";
+import { openPool } from "./database-pool.ts";
 import { LeasedTransaction, type Measure } from "./leased-transaction.ts";
-import { type PoolMeasurements, PoolMeasures } from "./measured-pool.ts";
+import { PoolMeasures } from "./measured-pool.ts";
 import { type OperationName, type OperationTime, OperationTimes, operationOf } from "./operation-times.ts";
 import { CLOSED_MESSAGE, CUT_OFF_MESSAGE, newPiece, type Piece, PoolLease } from "./pool-lease.ts";
+import { type PoolLog, SILENT } from "./pool-log.ts";
+import type { PoolState } from "./pool-state.ts";
 import { isReachable } from "./probe-connection.ts";
 import { isRead } from "./read-only-sql.ts";
+import { RetiredPools } from "./retired-pools.ts";
 import { type Repeatable, RetryCounts, repeatAfter } from "./retry.ts";
 import { RetryClock } from "./retry-clock.ts";
 import { currentWork } from "./work-context.ts";
-
-/** What health and stop may know about the pool in use. */
-export interface PoolState {
-  readonly mode: DatabaseSettings["mode"];
-  readonly limit: number;
-  readonly counts: PoolCounts | null;
-  /** Statements and transactions under way, those that wait for a connection included. */
-  readonly running: number;
-  /** For how long, in milliseconds, the longest-waiting piece of work has had no connection; 0 when none waits. */
-  readonly longestWaitMs: number;
-  /** Milliseconds since work last gave up waiting for a connection; null when that never happened. */
-  readonly lastAcquireTimeoutMsAgo: number | null;
-  /** Former pools whose last work has not ended yet. */
-  readonly drainingPools: number;
-  /** What the pool itself measures; null in standard mode, where nobody can know. */
-  readonly measurements: PoolMeasurements | null;
-  /** Known in both modes, counted since the process started. */
-  readonly counters: LayerCounters;
-  readonly circuit: CircuitStateName;
-}
-
-/** What the layer has counted since the process started; a live change does not reset it. */
-export interface LayerCounters {
-  /** Work that gave up waiting for a connection of the pool. */
-  readonly acquireTimeouts: number;
-  /** Connections that broke while they lay idle. */
-  readonly idleErrors: number;
-  /** Repeated attempts by what the attempt before had failed with (see database-failure.ts). */
-  readonly retries: RetryCounts["attempts"];
-  /** Work that could have been repeated safely but had used up its DATABASE_RETRY_BUDGET. */
-  readonly retriesGivenUp: number;
-  /** How often the circuit breaker has opened. */
-  readonly circuitOpened: number;
-}
-
-/** Where the layer tells what happened; app/server.ts passes the application's logger. */
-export interface PoolLog {
-  /** Absent where nobody wants to hear it: then nothing is gathered for it. Asked when a pool is opened. */
-  readonly debug?: ((fields: object, message: string) => void) | undefined;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-}
-
-const NOTHING = () => {};
-const SILENT: PoolLog = { info: NOTHING, warn: NOTHING };
 
 /**
  * The adapter that the one PrismaClient of the process talks to, for its whole life. Behind it lies the pool of the
@@ -80,8 +38,7 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
   #log: PoolLog = SILENT;
   /** True once `close` was called. */
   #isFinal = false;
-  /** Former pools; each resolves with true when its work ended by itself. */
-  readonly #draining = new Map<PoolLease, Promise<boolean>>();
+  readonly #retired = new RetiredPools(() => this.#log);
   /** Ends the pauses between two attempts that are under way. */
   readonly #pauses = new Set<() => void>();
   readonly #measures = new PoolMeasures();
@@ -126,7 +83,7 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
     const former = this.#lease;
     this.#settings = settings;
     this.#lease = new PoolLease(pool, this.#circuitFor(settings));
-    if (former !== null) this.#retire(former, drainDeadlineMs(former.pool.settings));
+    if (former !== null) this.#retired.add(former, drainDeadlineMs(former.pool.settings));
   }
 
   state(): PoolState {
@@ -140,7 +97,7 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
       running: lease?.running ?? 0,
       longestWaitMs: since(lease?.waitingSince ?? null) ?? 0,
       lastAcquireTimeoutMsAgo: since(lease?.lastAcquireTimeout ?? null),
-      drainingPools: this.#draining.size,
+      drainingPools: this.#retired.size,
       measurements: lease?.pool.measurements() ?? null,
       counters: {
         ...this.#counters,
@@ -215,48 +172,14 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
   async #closeAll(deadlineMs: number): Promise<boolean> {
     const lease = this.#lease;
     this.#lease = null;
-    if (lease !== null) this.#retire(lease, null);
-    const drained = Promise.all(this.#draining.values()).then((all) => !all.includes(false));
+    if (lease !== null) this.#retired.add(lease, null);
     const { promise: late, resolve } = Promise.withResolvers<boolean>();
     const timer = setTimeout(() => resolve(false), deadlineMs);
-    const complete = await Promise.race([drained, late]).finally(() => clearTimeout(timer));
-    const cutOff = this.#cutOffAll();
+    const complete = await Promise.race([this.#retired.closed(), late]).finally(() => clearTimeout(timer));
+    const cutOff = this.#retired.cutOff() + this.#pauses.size;
+    for (const end of this.#pauses) end();
     if (cutOff > 0) this.#log.warn({ cutOff }, "database work cut off at the end of the stop");
     return complete;
-  }
-
-  /** Answers all work that is left, that of former pools and that between two attempts included; says how much it was. */
-  #cutOffAll(): number {
-    const calls = [...this.#draining.keys()].reduce((sum, lease) => sum + lease.cutOff(), this.#pauses.size);
-    for (const end of this.#pauses) end();
-    return calls;
-  }
-
-  /** Closes a pool that gets no new work. @param deadlineMs for its work to end by itself; null = #cutOffAll says when */
-  #retire(lease: PoolLease, deadlineMs: number | null): void {
-    const drain = async () => {
-      const workAtStart = lease.running;
-      const ended = await lease.idle(deadlineMs);
-      if (ended) this.#log.info({ workAtStart }, "former database pool drained");
-      else {
-        const cutOff = lease.cutOff();
-        this.#log.warn(
-          { stillRunning: lease.running, cutOff },
-          "former database pool not drained in time, closing anyway",
-        );
-        lease.pool.breakUsed();
-      }
-      lease.circuit.dispose();
-      await lease.pool.close();
-      return ended;
-    };
-    const drained = drain()
-      .catch((error: unknown) => {
-        this.#log.warn({ reason: String(error) }, "closing a database pool failed");
-        return false;
-      })
-      .finally(() => this.#draining.delete(lease));
-    this.#draining.set(lease, drained);
   }
 
   async #current(): Promise<PoolLease> {

@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from "fastify";
-import type { PoolLog } from "../lib/pool-exchange.ts";
+import type { PoolLog } from "../lib/pool-log.ts";
 import { currentWork } from "../lib/work-context.ts";
 
 /** Levels on which debug lines are written; the level does not change while the process runs. */

@@ -3,7 +3,7 @@ import { buildInfo } from "../generated/build-info.ts";
 import type { Config } from "../lib/config.ts";
 import type { RequestCounts } from "../lib/health.ts";
 import type { OperationTime } from "../lib/operation-times.ts";
-import type { PoolState } from "../lib/pool-exchange.ts";
+import type { PoolState } from "../lib/pool-state.ts";
 import type { WorkCounts } from "../processing/work-counts.ts";
 import { databaseMetrics } from "./database-metrics.ts";
 import { type Family, single } from "./family.ts";

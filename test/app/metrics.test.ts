@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Histogram } from "../../app/lib/histogram.ts";
 import type { PoolMeasurements } from "../../app/lib/measured-pool.ts";
 import { OperationTimes, operationOf } from "../../app/lib/operation-times.ts";
-import type { PoolState } from "../../app/lib/pool-exchange.ts";
+import type { PoolState } from "../../app/lib/pool-state.ts";
 import { METRICS } from "../../app/metrics/catalogue.ts";
 import { databaseMetrics } from "../../app/metrics/database-metrics.ts";
 import { exposition, formatFor } from "../../app/metrics/exposition.ts";

@@ -7,7 +7,7 @@ import type {
   PostgresReport,
 } from "../../app/lib/health-probes.ts";
 import type { Observation } from "../../app/lib/health-verdict.ts";
-import type { PoolState } from "../../app/lib/pool-exchange.ts";
+import type { PoolState } from "../../app/lib/pool-state.ts";
 import type { Activity } from "../../app/lib/probe-activity.ts";
 import type { ProbeResult } from "../../app/lib/probe-connection.ts";
 import type { ProbeFailure } from "../../app/lib/probe-errors.ts";
