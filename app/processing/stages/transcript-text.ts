@@ -1,5 +1,5 @@
 import type { MessageRole } from "../../generated/prisma/enums.ts";
-import { MAX_MESSAGE_CHARACTERS } from "../fields.ts";
+import { instant, MAX_MESSAGE_CHARACTERS } from "../fields.ts";
 
 /** One message of a session, in order. */
 export interface TranscriptMessage {
@@ -27,11 +27,16 @@ export function parseTranscript(text: string): TranscriptMessage[] {
     const [, time, role, first] = FIRST_LINE.exec(line) ?? [];
     const last = drafts.at(-1);
     if (time !== undefined && role !== undefined && first !== undefined) {
-      const sentAt = new Date(time);
-      if (Number.isNaN(sentAt.getTime())) {
-        throw new UnreadableError(`line ${index + 1} of the transcript has no such time: ${time}`);
+      const sentAt = instant.safeParse(time);
+      if (!sentAt.success) {
+        const reason = sentAt.error.issues.map(({ message }) => message).join("; ");
+        throw new UnreadableError(`line ${index + 1} of the transcript: ${time} ${reason}`);
       }
-      drafts.push({ role: role.toUpperCase() as MessageRole, lines: [first], sentAt });
+      drafts.push({
+        role: role.toUpperCase() as MessageRole,
+        lines: [first],
+        sentAt: new Date(sentAt.data),
+      });
     } else if (last !== undefined) {
       last.lines.push(line);
     } else if (line.trim() !== "") {

@@ -98,10 +98,22 @@ describe("parseTranscript", () => {
   it.each([
     ["text before the first message", "\nhello", /^line 2 of the transcript does not begin/],
     [
-      "a time that does not exist",
+      "a month that does not exist",
       "[2026-13-01T09:00:00Z] User: x",
-      /^line 1 of the transcript has no such time/,
+      /^line 1 .*: 2026-13-01T09:00:00Z must be a time/,
     ],
+    [
+      "a day that does not exist",
+      "\n[2026-02-31T09:00:00Z] User: x",
+      /^line 2 .* must be a time with offset/,
+    ],
+    ["an hour of the next day", "[2026-11-01T24:00:00Z] User: x", /^line 1 .* must be a time with offset/],
+    [
+      "a year that Postgres refuses",
+      "[0000-01-01T09:00:00Z] User: x",
+      /^line 1 .* in the years 1900 to 9999/,
+    ],
+    ["a year of five digits", "[9999-12-31T23:59:59-01:00] User: x", /^line 1 .* in the years 1900 to 9999/],
     [
       "a message that is too long",
       `[2026-11-01T09:00:00Z] User: ${"x".repeat(20_001)}`,
