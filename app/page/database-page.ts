@@ -33,7 +33,7 @@ ${section(
   "Verdict",
   html`<p class="headline" aria-live="polite" data-live="headline">${parts.headline}</p>${live("detail")}
 <p class="update">Last update <time data-time datetime="${time}">${time.slice(11, 19)}</time> UTC
-<span data-connection></span>
+<span role="status" data-connection></span>
 <noscript>(this page does not update itself without JavaScript)</noscript>
 <a href="${PAGE_PATH}">Reload</a></p>`,
 )}

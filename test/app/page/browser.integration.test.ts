@@ -118,16 +118,18 @@ describe.skipIf(!(await engineAvailable()))("the page in a browser", () => {
 
   it("says that the connection is lost when the application stops, and that it is back", async () => {
     const page = await logIn();
-    await page.getByText("· live").waitFor();
+    // As a status: else a screen reader would not say it.
+    const connection = page.getByRole("status");
+    await connection.getByText("· live").waitFor();
     await page.context().setOffline(true);
     app.child.kill("SIGSTOP");
     try {
-      await page.getByText("connection lost").waitFor({ timeout: 15_000 });
+      await connection.getByText("connection lost").waitFor({ timeout: 15_000 });
     } finally {
       app.child.kill("SIGCONT");
       await page.context().setOffline(false);
     }
-    await page.getByText("· live").waitFor({ timeout: 15_000 });
+    await connection.getByText("· live").waitFor({ timeout: 15_000 });
     errors.length = 0; // the browser calls a cut connection an error of the console, rightly
   });
 
