@@ -111,9 +111,9 @@ async function runImport(request: ImportRequest): Promise<ImportOutcome> {
     };
     await asImport(() => endImport(id, end));
     const report = await readImport(id);
-    if (read.problem === null) return { kind: "completed", report };
-    if (read.problem instanceof Interruption) return { kind: "interrupted", report };
-    return { kind: "refused", code: read.problem.code, report };
+    if (read.problem instanceof SessionFileError) return { kind: "refused", code: read.problem.code, report };
+    // Taken for dead behind its last row: nothing but the database knows that it did not end as read.
+    return { kind: report.status === "COMPLETED" ? "completed" : "interrupted", report };
   } finally {
     clearInterval(renewal);
     running.delete(stop);

@@ -1,0 +1,52 @@
+import { Readable } from "node:stream";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { databasePool, prisma } from "../../../app/lib/prisma.ts";
+import { importProcessor } from "../../../app/processing/import-processor.ts";
+import { type AppDatabase, startAppDatabase } from "../../support/app-database.ts";
+import { useDatabase } from "../../support/app-layer.ts";
+import { eventually } from "../../support/load.ts";
+import { engineAvailable } from "../../support/postgres18.ts";
+
+const HEADER = "external_id,started_at\n";
+/** With blank lines at the end: of a row that nothing follows nobody knows whether it is whole. */
+const rows = (count: number) =>
+  `${Array.from({ length: count }, (_, index) => `s-${index},2026-11-01T09:00:00Z\n`).join("")}\n\n\n`;
+/** Rows that are written without waiting for more. */
+const WHOLE_BATCH = 1000;
+
+describe.skipIf(!(await engineAvailable()))("the import processor", () => {
+  let database: AppDatabase;
+
+  beforeAll(async () => {
+    database = await startAppDatabase();
+    await useDatabase(database);
+  });
+  afterAll(async () => {
+    await databasePool.close(5000);
+    await database?.stop();
+  });
+
+  /** An import under way; the file is what is pushed into `source`. */
+  const start = (company: string) => {
+    const source = new Readable({ read: () => {} });
+    const outcome = importProcessor.run({ company, fileName: "sessions.csv", source });
+    outcome.catch(() => {}); // whoever waits for it gets the error
+    return { source, outcome };
+  };
+  const importOf = (company: string) => prisma.import.findFirst({ where: { company: { name: company } } });
+  const accepted = (company: string, count: number) =>
+    eventually(async () => (await importOf(company))?.rowsAccepted === count, { what: "the rows" });
+
+  it("does not call an import complete that was taken for dead behind its last row", async () => {
+    const { source, outcome } = start("Dead");
+    source.push(HEADER + rows(WHOLE_BATCH));
+    await accepted("Dead", WHOLE_BATCH);
+    await prisma.$executeRaw`UPDATE imports SET lease_until = now() WHERE status = 'RUNNING'`;
+    expect(await importProcessor.failAbandoned()).toBe(1);
+    source.push(null);
+    expect(await outcome).toMatchObject({
+      kind: "interrupted",
+      report: { status: "FAILED", rows: { accepted: WHOLE_BATCH } },
+    });
+  });
+});
