@@ -7,14 +7,15 @@ const NEWLINE = 0x0a;
 export class LineCounter {
   /** Newlines before the ones that are kept. */
   #passed = 0;
-  #kept: number[] = [];
+  readonly #kept: number[] = [];
   #bytesSeen = 0;
 
   /** Takes the next piece of the file. `passed` is the byte from which on lines will still be asked for. */
   add(piece: Uint8Array, passed: number): void {
-    const behind = this.#kept.filter((offset) => offset >= passed);
-    this.#passed += this.#kept.length - behind.length;
-    this.#kept = behind;
+    // Looks at none that stays: a long field is kept over many pieces.
+    const before = this.#countBefore(passed);
+    this.#kept.splice(0, before);
+    this.#passed += before;
     for (let at = piece.indexOf(NEWLINE); at >= 0; at = piece.indexOf(NEWLINE, at + 1)) {
       this.#kept.push(this.#bytesSeen + at);
     }
@@ -23,12 +24,17 @@ export class LineCounter {
 
   /** The line, from 1, of the byte at `offset`; a newline belongs to the line that it ends. */
   lineAt(offset: number): number {
+    return this.#passed + this.#countBefore(offset) + 1;
+  }
+
+  /** How many of the newlines that are kept lie before `offset`. */
+  #countBefore(offset: number): number {
     let [low, high] = [0, this.#kept.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
       if ((this.#kept[middle] ?? 0) < offset) low = middle + 1;
       else high = middle;
     }
-    return this.#passed + low + 1;
+    return low;
   }
 }

@@ -6,6 +6,11 @@ export class RecentBytes {
   #pieces: { readonly begin: number; readonly bytes: Uint8Array }[] = [];
   #bytesSeen = 0;
 
+  /** The offset behind the last piece. */
+  get end(): number {
+    return this.#bytesSeen;
+  }
+
   /** Takes the next piece of the file. `neededFrom` is the byte from which on bytes will still be asked for. */
   add(piece: Uint8Array, neededFrom: number): void {
     this.#pieces = this.#pieces.filter(({ begin, bytes }) => begin + bytes.length > neededFrom);

@@ -28,7 +28,7 @@ export interface Rejection {
   readonly reason: string;
 }
 
-/** Longest row in bytes. What is longer is in all likelihood a quote that is never closed. */
+/** Longest row in bytes, blank lines before it included. What is longer is in all likelihood a quote that is never closed. */
 const MAX_ROW_BYTES = 4 * 1024 * 1024;
 /** How many rejections an import names; all of them are counted. */
 export const MAX_REJECTIONS = 200;
@@ -71,12 +71,14 @@ export class SessionFile {
       skip_records_with_error: true,
       on_record: (fields: string[], { bytes, empty_lines }) => {
         this.#blankLines = empty_lines;
+        this.#checkLength(bytes);
         this.#take(fields, bytes);
         this.#rowBegin = bytes;
         // Rows do not pile up in the parser's own buffer.
         return null;
       },
       on_skip: (error) => {
+        this.#checkLength(this.#parser.info.bytes);
         if (error !== undefined) this.#skip(error);
         // A complaint about a field comes in the middle of its row: the blank lines before it still count for the next one.
         if (Array.isArray(error?.record)) this.#blankLines = this.#parser.info.empty_lines;
@@ -111,6 +113,8 @@ export class SessionFile {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#parser.write(piece, (error) => (error ? reject(error) : resolve()));
     await promise;
+    // The parser says nothing of blank lines, and does not count them as part of a row.
+    this.#checkLength(this.#bytes.end);
   }
 
   /** Says that the file is at its end. Rejects like `write`. */
@@ -151,12 +155,7 @@ export class SessionFile {
   /** Called by the parser for what is no row of the file's shape. Throwing ends the file. */
   #skip(error: CsvError): void {
     const offset = Number(error.bytes);
-    if (error.code === "CSV_MAX_RECORD_SIZE") {
-      throw new SessionFileError(
-        "row_too_large",
-        `the row around line ${this.#lines.lineAt(offset)} is longer than ${MAX_ROW_BYTES} bytes; is a quote never closed?`,
-      );
-    }
+    if (error.code === "CSV_MAX_RECORD_SIZE") throw this.#tooLarge();
     if (error.code === "CSV_QUOTE_NOT_CLOSED") {
       throw new SessionFileError(
         "unclosed_quote",
@@ -190,6 +189,19 @@ export class SessionFile {
     this.#lastRejectedLine = line;
     this.#rejected += 1;
     if (this.#rejections.size < MAX_REJECTIONS) this.#rejections.set(line, { line, reason });
+  }
+
+  /** Whatever lies between two ends of rows is kept until the second one, so it must not be more than one row may have. */
+  #checkLength(offset: number): void {
+    if (offset - this.#rowBegin > MAX_ROW_BYTES) throw this.#tooLarge();
+  }
+
+  #tooLarge(): SessionFileError {
+    const line = this.#lines.lineAt(this.#rowBegin);
+    return new SessionFileError(
+      "row_too_large",
+      `no row ends within ${MAX_ROW_BYTES} bytes from line ${line} on; is a quote never closed?`,
+    );
   }
 
   #checkCount(): void {

@@ -76,6 +76,50 @@ describe("SessionFile", () => {
     expect(message).toBe("the file ends inside a quoted field that begins on line 4; was it cut off?");
   });
 
+  it.each([
+    ["blank lines", "\n"],
+    ["blank lines with CRLF", "\r\n"],
+  ])(
+    "ends with so many bytes of %s as no row may have, whatever the file has behind them",
+    async (_what, end) => {
+      const file = new SessionFile(1000);
+      await file.write(Buffer.from(`${HEADER}${good("a")}`));
+      const piece = Buffer.from(end.repeat((64 * 1024) / end.length));
+      let pieces = 0;
+      const readOn = async () => {
+        for (; pieces < 320; pieces++) await file.write(piece); // 20 MiB
+      };
+      await expect(readOn()).rejects.toMatchObject({
+        code: "row_too_large",
+        message: "no row ends within 4194304 bytes from line 3 on; is a quote never closed?",
+      });
+      // As much as one row may have, and no more of it is kept.
+      expect(pieces).toBe(64);
+      expect(file.takeRows().map((row) => row.external_id)).toEqual(["a"]);
+    },
+  );
+
+  it.each([3 * 64 * 1024, 64 * 1024 + 1])(
+    "counts blank lines as part of the row behind them, in pieces of %d bytes",
+    async (size) => {
+      const megabytes = (count: number) => "\n".repeat(count * 1024 * 1024);
+      const { rows, code, rejections } = await read(
+        `${HEADER}${megabytes(3)}${good("a")}${megabytes(3)}x\n${megabytes(5)}${good("b")}`,
+        { size },
+      );
+      expect(rows.map((row) => row.external_id)).toEqual(["a"]);
+      expect(code).toBe("row_too_large");
+      expect(rejections.map(({ line }) => line)).toEqual([6 * 1024 * 1024 + 3]);
+    },
+  );
+
+  it("keeps blank lines within a quoted field", async () => {
+    const blank = "\n".repeat(900_000);
+    const { rows, code } = await read(`${HEADER}a,${START},,"${blank}"\n`);
+    expect(code).toBeNull();
+    expect(rows[0]?.transcript).toBe(blank);
+  });
+
   const BAD: [string, string, RegExp][] = [
     ["too few fields", `x,${START}\n`, /^has 2 fields; the first line names 4$/],
     ["too many fields", `x,${START},,,\n`, /^has 5 fields/],
