@@ -26,6 +26,8 @@ export interface ImportRequest {
   readonly maxRows?: number;
   /** After so many seconds without a sign of life another process declares the import dead. @default 30 */
   readonly leaseSeconds?: number;
+  /** An import that has waited so many seconds for the next byte ends. @default 60 */
+  readonly idleSeconds?: number;
 }
 
 /** How an import ended, and whose doing a failure is. */
@@ -33,7 +35,7 @@ export type ImportOutcome =
   | { readonly kind: "completed"; readonly report: ImportReport }
   /** The file cannot be taken as it is. */
   | { readonly kind: "refused"; readonly code: SessionFileError["code"]; readonly report: ImportReport }
-  /** The sender went away, the process stops, or somebody took it for dead. */
+  /** The sender went away or fell silent, the process stops, or somebody took it for dead. */
   | { readonly kind: "interrupted"; readonly report: ImportReport };
 
 /** Rows of one statement: larger ones gain little and hold locks for longer. */
@@ -42,9 +44,12 @@ const BATCH_ROWS = 1000;
 const BATCH_CHARACTERS = 256 * 1024;
 const DEFAULT_MAX_ROWS = 10_000_000;
 const DEFAULT_LEASE_SECONDS = 30;
+const DEFAULT_IDLE_SECONDS = 60;
 
 const STOPPED = "the application stopped; send the file again, what is here is not added twice";
 const ABORTED = "the upload ended before the file did; send the file again, what is here is not added twice";
+const silent = (seconds: number) =>
+  `nothing came from the sender for ${seconds} s; send the file again, what is here is not added twice`;
 const TAKEN = "this process gave no sign of life for a whole lease and was taken for dead";
 
 /** The import ends early, and that is nobody's mistake in the file. */
@@ -89,6 +94,7 @@ const asImport = <Result>(step: () => Promise<Result>) => withCaller("importProc
 async function runImport(request: ImportRequest): Promise<ImportOutcome> {
   const { company, fileName, source } = request;
   const { maxRows = DEFAULT_MAX_ROWS, leaseSeconds = DEFAULT_LEASE_SECONDS } = request;
+  const { idleSeconds = DEFAULT_IDLE_SECONDS } = request;
   const stop = new AbortController();
   let renewal: NodeJS.Timeout | undefined;
   // Before anything is waited for: imports that begin together must see each other, and a stop must see them all.
@@ -101,7 +107,8 @@ async function runImport(request: ImportRequest): Promise<ImportOutcome> {
       () => void asImport(() => renewImport(id, file.rejected, leaseSeconds)).catch(() => {}),
       (leaseSeconds * 1000) / 3,
     );
-    const read = await readInto(file, source, new BatchWriter(id, leaseSeconds), stop.signal);
+    const writer = new BatchWriter(id, leaseSeconds);
+    const read = await readInto(file, pieces(source, stop.signal, idleSeconds), writer);
     const end: ImportEnd = {
       status: read.problem === null ? "COMPLETED" : "FAILED",
       error: read.problem?.message ?? null,
@@ -129,14 +136,13 @@ interface ReadResult {
 /** Reads `source` to its end or to what ends it early. All good rows up to there are written when this resolves. */
 async function readInto(
   file: SessionFile,
-  source: Readable,
+  source: AsyncIterable<Uint8Array>,
   writer: BatchWriter,
-  signal: AbortSignal,
 ): Promise<ReadResult> {
   const hash = createHash("sha256");
   let problem: ReadResult["problem"] = null;
   try {
-    for await (const piece of pieces(source, signal)) {
+    for await (const piece of source) {
       hash.update(piece);
       await file.write(piece).finally(() => writer.add(file.takeRows()));
       await writer.writeFull();
@@ -151,13 +157,17 @@ async function readInto(
   return { problem, sha256: problem === null ? hash.digest("hex") : null };
 }
 
-/** The pieces of `source`. Ends with an Interruption when it breaks off or `signal` comes. */
-async function* pieces(source: Readable, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+/** The pieces of `source`. Ends with an Interruption when it breaks off, gives nothing for a while, or `signal` comes. */
+async function* pieces(
+  source: Readable,
+  signal: AbortSignal,
+  idleSeconds: number,
+): AsyncGenerator<Uint8Array> {
   // Not destroyed at an early end: whoever sends the file still has to get the answer.
   const iterator: AsyncIterator<Uint8Array | string> = source.iterator({ destroyOnReturn: false });
   try {
     for (;;) {
-      const next = await unlessStopped(() => iterator.next(), signal).catch((error: unknown) => {
+      const next = await inTime(iterator.next(), signal, idleSeconds).catch((error: unknown) => {
         throw error instanceof Interruption ? error : new Interruption(ABORTED);
       });
       if (next.done === true) return;
@@ -170,15 +180,20 @@ async function* pieces(source: Readable, signal: AbortSignal): AsyncGenerator<Ui
   }
 }
 
-/** What `action` gives, or an Interruption as soon as `signal` comes. Leaves nothing behind on the signal: a long file has many pieces. */
-async function unlessStopped<T>(action: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: stopped, reject } = Promise.withResolvers<never>();
+/**
+ * What `next` gives, or an Interruption as soon as `signal` comes or `seconds` have passed. Leaves nothing behind on the
+ * signal: a long file has many pieces.
+ */
+async function inTime<T>(next: Promise<T>, signal: AbortSignal, seconds: number): Promise<T> {
+  const { promise: interrupted, reject } = Promise.withResolvers<never>();
   const stop = () => reject(new Interruption(STOPPED));
   if (signal.aborted) stop();
   signal.addEventListener("abort", stop, { once: true });
+  const timer = setTimeout(() => reject(new Interruption(silent(seconds))), seconds * 1000);
   try {
-    return await Promise.race([stopped, action()]);
+    return await Promise.race([interrupted, next]);
   } finally {
+    clearTimeout(timer);
     signal.removeEventListener("abort", stop);
   }
 }

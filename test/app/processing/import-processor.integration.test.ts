@@ -1,7 +1,8 @@
 import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { databasePool, prisma } from "../../../app/lib/prisma.ts";
-import { importProcessor } from "../../../app/processing/import-processor.ts";
+import { type ImportRequest, importProcessor } from "../../../app/processing/import-processor.ts";
 import { type AppDatabase, startAppDatabase } from "../../support/app-database.ts";
 import { useDatabase } from "../../support/app-layer.ts";
 import { eventually } from "../../support/load.ts";
@@ -27,9 +28,9 @@ describe.skipIf(!(await engineAvailable()))("the import processor", () => {
   });
 
   /** An import under way; the file is what is pushed into `source`. */
-  const start = (company: string) => {
+  const start = (company: string, options: Partial<ImportRequest> = {}) => {
     const source = new Readable({ read: () => {} });
-    const outcome = importProcessor.run({ company, fileName: "sessions.csv", source });
+    const outcome = importProcessor.run({ company, fileName: "sessions.csv", source, ...options });
     outcome.catch(() => {}); // whoever waits for it gets the error
     return { source, outcome };
   };
@@ -48,5 +49,35 @@ describe.skipIf(!(await engineAvailable()))("the import processor", () => {
       kind: "interrupted",
       report: { status: "FAILED", rows: { accepted: WHOLE_BATCH } },
     });
+  });
+
+  it("ends an upload that has fallen silent, keeps what came before, and frees its slot", async () => {
+    const { source, outcome } = start("Silent", { idleSeconds: 0.5 });
+    source.push(HEADER + rows(10));
+    expect(await outcome).toMatchObject({
+      kind: "interrupted",
+      report: {
+        error: "nothing came from the sender for 0.5 s; send the file again, what is here is not added twice",
+        rows: { accepted: 10 },
+      },
+    });
+    expect(importProcessor.running).toBe(0);
+  });
+
+  it("does not take the time for silence in which the database keeps the sender waiting", async () => {
+    const { source, outcome } = start("Patient", { idleSeconds: 0.5 });
+    await eventually(async () => (await importOf("Patient")) !== null, { what: "the import" });
+    await database.asSuperuser(async (client) => {
+      await client.query("BEGIN; SELECT FROM app.imports WHERE status = 'RUNNING' FOR UPDATE");
+      // One batch is being written, the next one waits for it.
+      for (let batch = 0; batch < 3; batch++) {
+        source.push((batch === 0 ? HEADER : "") + rows(WHOLE_BATCH));
+        await sleep(100); // else they are one piece
+      }
+      source.push(null);
+      await sleep(1500);
+      await client.query("COMMIT");
+    });
+    expect(await outcome).toMatchObject({ kind: "completed", report: { status: "COMPLETED" } });
   });
 });
