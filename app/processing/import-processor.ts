@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { classifyFailure, type FailureKind } from "../lib/database-failure.ts";
 import { withCaller } from "../lib/work-context.ts";
 import {
   addSessions,
@@ -45,11 +47,15 @@ const BATCH_CHARACTERS = 256 * 1024;
 const DEFAULT_MAX_ROWS = 10_000_000;
 const DEFAULT_LEASE_SECONDS = 30;
 const DEFAULT_IDLE_SECONDS = 60;
+/** Between two tries to say that the database was away. */
+const BROKEN_PAUSE_MS = 1000;
 
 const STOPPED = "the application stopped; send the file again, what is here is not added twice";
 const ABORTED = "the upload ended before the file did; send the file again, what is here is not added twice";
 const silent = (seconds: number) =>
   `nothing came from the sender for ${seconds} s; send the file again, what is here is not added twice`;
+const broken = (kind: FailureKind) =>
+  `the database could not be used (${kind}); send the file again, what is here is not added twice`;
 const TAKEN = "this process gave no sign of life for a whole lease and was taken for dead";
 
 /** The import ends early, and that is nobody's mistake in the file. */
@@ -96,34 +102,65 @@ async function runImport(request: ImportRequest): Promise<ImportOutcome> {
   const { maxRows = DEFAULT_MAX_ROWS, leaseSeconds = DEFAULT_LEASE_SECONDS } = request;
   const { idleSeconds = DEFAULT_IDLE_SECONDS } = request;
   const stop = new AbortController();
-  let renewal: NodeJS.Timeout | undefined;
   // Before anything is waited for: imports that begin together must see each other, and a stop must see them all.
   running.add(stop);
   try {
     const id = await beginImport(company, fileName, leaseSeconds);
     const file = new SessionFile(maxRows);
-    renewal = setInterval(
+    const renewal = setInterval(
       // A renewal that fails is not the end: the next batch shows whether the database is there.
       () => void asImport(() => renewImport(id, file.rejected, leaseSeconds)).catch(() => {}),
       (leaseSeconds * 1000) / 3,
     );
-    const writer = new BatchWriter(id, leaseSeconds);
-    const read = await readInto(file, pieces(source, stop.signal, idleSeconds), writer);
-    const end: ImportEnd = {
-      status: read.problem === null ? "COMPLETED" : "FAILED",
-      error: read.problem?.message ?? null,
-      sha256: read.sha256,
-      rejected: file.rejected,
-      rejections: file.rejections,
-    };
-    await asImport(() => endImport(id, end));
-    const report = await readImport(id);
-    if (read.problem instanceof SessionFileError) return { kind: "refused", code: read.problem.code, report };
-    // Taken for dead behind its last row: nothing but the database knows that it did not end as read.
-    return { kind: report.status === "COMPLETED" ? "completed" : "interrupted", report };
+    try {
+      const writer = new BatchWriter(id, leaseSeconds);
+      const read = await readInto(file, pieces(source, stop.signal, idleSeconds), writer);
+      return await endAsRead(id, file, read);
+    } catch (error) {
+      void endAsBroken(id, file, error, leaseSeconds);
+      throw error;
+    } finally {
+      clearInterval(renewal);
+    }
   } finally {
-    clearInterval(renewal);
     running.delete(stop);
+  }
+}
+
+async function endAsRead(
+  id: string,
+  { rejected, rejections }: SessionFile,
+  { problem, sha256 }: ReadResult,
+): Promise<ImportOutcome> {
+  const status: ImportEnd["status"] = problem === null ? "COMPLETED" : "FAILED";
+  const error = problem?.message ?? null;
+  await asImport(() => endImport(id, { status, error, sha256, rejected, rejections }));
+  const report = await readImport(id);
+  if (problem instanceof SessionFileError) return { kind: "refused", code: problem.code, report };
+  // Taken for dead behind its last row: nothing but the database knows that it did not end as read.
+  return { kind: report.status === "COMPLETED" ? "completed" : "interrupted", report };
+}
+
+/**
+ * Writes down why an import ends that the database has failed, as soon as it is back; after a lease whoever finds the
+ * import may do it. Never rejects, and nobody waits for it: the sender has waited for a whole retry budget already.
+ */
+async function endAsBroken(
+  id: string,
+  { rejected, rejections }: SessionFile,
+  cause: unknown,
+  leaseSeconds: number,
+): Promise<void> {
+  const error = broken(classifyFailure(cause));
+  const end: ImportEnd = { status: "FAILED", error, sha256: null, rejected, rejections };
+  const isWritten = () =>
+    asImport(() => endImport(id, end)).then(
+      () => true,
+      () => false,
+    );
+  const giveUpAt = performance.now() + leaseSeconds * 1000;
+  while (performance.now() < giveUpAt && !(await isWritten())) {
+    await sleep(BROKEN_PAUSE_MS, undefined, { ref: false });
   }
 }
 

@@ -80,4 +80,49 @@ describe.skipIf(!(await engineAvailable()))("the import processor", () => {
     });
     expect(await outcome).toMatchObject({ kind: "completed", report: { status: "COMPLETED" } });
   });
+
+  it("says in the report that the database failed, and lets the sender wait no longer for that", async () => {
+    const { source, outcome } = start("Broken");
+    await eventually(async () => (await importOf("Broken")) !== null, { what: "the import" });
+    await database.asSuperuser(async (client) => {
+      await client.query("REVOKE INSERT ON app.chat_sessions FROM poolkit_app");
+      try {
+        // The end of the import cannot be written before the sender has its answer.
+        await client.query("BEGIN; SELECT FROM app.imports WHERE status = 'RUNNING' FOR UPDATE");
+        source.push(`${HEADER}no time\n${rows(WHOLE_BATCH)}`);
+        source.push(null);
+        await expect(outcome).rejects.toThrow(/permission denied/);
+        expect((await importOf("Broken"))?.status).toBe("RUNNING");
+      } finally {
+        await client.query("COMMIT; GRANT INSERT ON app.chat_sessions TO poolkit_app");
+      }
+    });
+    await eventually(async () => (await importOf("Broken"))?.status === "FAILED", { what: "the end" });
+    expect(await importOf("Broken")).toMatchObject({
+      error:
+        "the database could not be used (forbidden); send the file again, what is here is not added twice",
+      rowsRejected: 1,
+      leaseUntil: null,
+    });
+  });
+
+  it("says so also where the database is away for longer than the import tries", async () => {
+    const { source, outcome } = start("Away");
+    source.push(HEADER + rows(WHOLE_BATCH));
+    await accepted("Away", WHOLE_BATCH);
+    await database.pgbouncer.console("DISABLE poolkit");
+    try {
+      await database.pgbouncer.console("KILL poolkit");
+      source.push(rows(WHOLE_BATCH));
+      source.push(null);
+      await expect(outcome).rejects.toThrow();
+      await sleep(1500);
+      await database.pgbouncer.console("RESUME poolkit");
+    } finally {
+      await database.pgbouncer.console("ENABLE poolkit");
+    }
+    const report = () => importOf("Away").catch(() => null); // it is not back at once
+    await eventually(async () => (await report())?.status === "FAILED", { what: "the end" });
+    expect((await report())?.error).toMatch(/^the database could not be used \(\w+\); send the file again/);
+  });
 });
