@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import type { ProcessingSettings } from "../lib/config.ts";
-import { isUnavailable } from "../lib/database-failure.ts";
+import { classifyFailure, isUnavailable } from "../lib/database-failure.ts";
 import { withCaller } from "../lib/work-context.ts";
 import { type ClaimedStages, processingStatusManager } from "./processing-status-manager.ts";
 import { moveFor, type StageMove, type StageOutcome } from "./stage-outcome.ts";
@@ -95,7 +95,7 @@ export class ProcessingScheduler {
     );
   }
 
-  /** Writes the outcomes down: all at once, or one by one when one of them is refused. */
+  /** Writes the outcomes down: all at once, or one by one when one of them is refused or too much for one statement. */
   async #end({ claimId, claims }: ClaimedStages, outcomes: readonly StageOutcome[]): Promise<void> {
     const { maxAttempts } = this.#settings;
     const moves = claims.map((claim, index) =>
@@ -108,7 +108,8 @@ export class ProcessingScheduler {
         this.#log.warn({ stages: claims.length - moved }, "stages were taken over before their work ended");
       }
     } catch (error) {
-      if (isUnavailable(error)) throw error;
+      // What took too long would do so again and again: the database is there, and less may be quick enough.
+      if (isUnavailable(error) && classifyFailure(error) !== "timeout") throw error;
       for (const [index, claim] of claims.entries()) {
         const move = moves[index];
         if (move === undefined) continue;

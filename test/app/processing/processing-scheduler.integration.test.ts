@@ -202,6 +202,29 @@ describe.skipIf(!(await engineAvailable()))("processing", () => {
     expect(logged).toEqual(Array(2).fill("the result could not be stored"));
   });
 
+  it("stores the neighbours of a result for which the database takes too long", async () => {
+    await add(5);
+    await database.asSuperuser(async (client) => {
+      // What statement_timeout does to a statement that holds this text, without the wait.
+      await client.query(`CREATE FUNCTION app.too_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+          RAISE EXCEPTION 'canceling statement due to statement timeout' USING ERRCODE = '57014'; END $$;
+        CREATE TRIGGER too_slow BEFORE INSERT ON app.messages FOR EACH ROW
+          WHEN (NEW.content = 'slow') EXECUTE FUNCTION app.too_slow();
+        UPDATE app.chat_sessions SET transcript = '[2026-11-01T09:00:00Z] User: slow'
+         WHERE id = (SELECT id FROM app.chat_sessions ORDER BY id LIMIT 1)`);
+      try {
+        await process(1, { maxAttempts: 2, leaseSeconds: 1 });
+      } finally {
+        await client.query("DROP TRIGGER too_slow ON app.messages; DROP FUNCTION app.too_slow()");
+      }
+      expect(await findings(client)).toEqual({ sessions: 5, processed: 4, failed: 1, violations: [] });
+    });
+    expect(await prisma.sessionStage.findFirst({ where: { status: "FAILED" } })).toMatchObject({
+      attempts: 2,
+      error: "the result could not be stored",
+    });
+  });
+
   it("keeps what cannot be: a stage that has ended and is due, or one that runs without a claim", async () => {
     await add(1);
     await expect(prisma.$executeRaw`UPDATE session_stages SET status = 'COMPLETED'`).rejects.toThrow(
