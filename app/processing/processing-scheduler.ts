@@ -20,9 +20,16 @@ const NOT_STORED = "the result could not be stored";
 /** Stages of one claim: enough to make the three round trips cheap, few enough to lose little with a crash. */
 const BATCH_STAGES = 25;
 
+/** A process may end in the middle of somebody else's stage, so the first attempt without a word accuses nobody. */
+const LEAST_ATTEMPTS = 2;
+
 /**
  * Claims stages and works on them until it is stopped. Any number of schedulers in any number of processes may run on
  * one database: a stage is worked on by the one that holds its claim, and only that one can end it.
+ *
+ * A stage that kills its process takes an attempt of all stages that the process has claimed. So one that was tried
+ * before is claimed alone, and by one loop only: whatever it does the next time, it does to itself, and to stages of
+ * other loops that have every attempt left.
  */
 export class ProcessingScheduler {
   readonly #settings: ProcessingSettings;
@@ -38,7 +45,7 @@ export class ProcessingScheduler {
   }
 
   start(): void {
-    this.#loops = Array.from({ length: this.#settings.concurrency }, () => this.#loop());
+    this.#loops = Array.from({ length: this.#settings.concurrency }, (_, index) => this.#loop(index === 0));
   }
 
   /** Looks for work now instead of at the next poll. */
@@ -54,20 +61,21 @@ export class ProcessingScheduler {
     await Promise.all(this.#loops);
   }
 
-  async #loop(): Promise<void> {
+  async #loop(takesRepeats: boolean): Promise<void> {
     while (!this.#stopping) {
       // Taken before looking: a call that comes while the database answers "nothing" is not lost.
       const alarm = this.#alarm.signal;
-      const turn = withCaller("processingScheduler", () => this.#turn());
+      const turn = withCaller("processingScheduler", () => this.#turn(takesRepeats));
       const worked = await turn.catch((error: unknown) => this.#pause(error));
       if (!worked && !this.#stopping) await this.#rest(alarm);
     }
   }
 
   /** One batch. False when there was none. */
-  async #turn(): Promise<boolean> {
+  async #turn(takesRepeats: boolean): Promise<boolean> {
     const { leaseSeconds } = this.#settings;
-    const claimed = await processingStatusManager.claim(randomUUID(), BATCH_STAGES, leaseSeconds);
+    const options = { limit: BATCH_STAGES, leaseSeconds, takesRepeats };
+    const claimed = await processingStatusManager.claim(randomUUID(), options);
     if (this.#isFailing) this.#log.info({}, "processing goes on");
     this.#isFailing = false;
     workCounts.isPaused = false;
@@ -84,13 +92,13 @@ export class ProcessingScheduler {
   }
 
   async #work({ claims }: ClaimedStages): Promise<StageOutcome[]> {
-    const { maxAttempts } = this.#settings;
+    const tried = Math.max(this.#settings.maxAttempts, LEAST_ATTEMPTS);
     // A claim beyond the last attempt means that every attempt ended without a word: the stage may be what kills us.
-    const isDoomed = (attempts: number) => attempts > maxAttempts;
+    const isDoomed = (attempts: number) => attempts > tried;
     const outcomes = await workOn(claims.filter(({ attempts }) => !isDoomed(attempts)));
     return claims.map(({ attempts }) =>
       isDoomed(attempts)
-        ? { event: "fail", error: `given up: ${maxAttempts} attempts ended without a result` }
+        ? { event: "fail", error: `given up: ${tried} attempts ended without a result` }
         : (outcomes.shift() ?? { event: "handBack" }),
     );
   }

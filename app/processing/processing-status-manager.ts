@@ -9,6 +9,13 @@ export interface ClaimedStages {
   readonly claims: readonly Claim[];
 }
 
+export interface ClaimOptions {
+  readonly limit: number;
+  readonly leaseSeconds: number;
+  /** Whether a stage that was tried before may be claimed. */
+  readonly takesRepeats: boolean;
+}
+
 const claimedBy = `${hostname()}:${process.pid}`;
 
 /**
@@ -18,13 +25,21 @@ const claimedBy = `${hostname()}:${process.pid}`;
 export const processingStatusManager = {
   /**
    * Claims at most `limit` stages that are due: those that wait, and those whose lease has run out. Rows that another
-   * process is claiming at this moment are passed over, so nobody waits and nobody gets the same row.
+   * process is claiming at this moment are passed over, so nobody waits and nobody gets the same row. A stage that was
+   * tried before is claimed alone, when nothing is due for longer, and only with `takesRepeats`.
    */
-  async claim(claimId: string, limit: number, leaseSeconds: number): Promise<ClaimedStages> {
+  async claim(claimId: string, { limit, leaseSeconds, takesRepeats }: ClaimOptions): Promise<ClaimedStages> {
     const claims = await prisma.$queryRaw<Claim[]>`
-      WITH due AS MATERIALIZED (
-        SELECT session_id, stage FROM session_stages
-         WHERE available_at <= now() ORDER BY available_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
+      WITH oldest AS MATERIALIZED (
+        SELECT session_id, stage, attempts, available_at FROM session_stages
+         WHERE available_at <= now() AND (attempts = 0 OR ${takesRepeats}::boolean)
+         ORDER BY available_at LIMIT ${limit} FOR UPDATE SKIP LOCKED
+      ), first AS MATERIALIZED (
+        SELECT session_id, stage, attempts FROM oldest ORDER BY available_at LIMIT 1
+      ), due AS (
+        SELECT session_id, stage FROM first WHERE attempts > 0
+        UNION ALL
+        SELECT session_id, stage FROM oldest WHERE attempts = 0 AND (SELECT attempts FROM first) = 0
       )
       UPDATE session_stages AS claimed
          SET status = ${transition("PENDING", "claim")}::stage_status, attempts = claimed.attempts + 1,

@@ -41,7 +41,7 @@ describe.skipIf(!(await engineAvailable()))("workers that are killed", { retry: 
     await database?.stop();
   });
 
-  const startWorker = async () => {
+  const startWorker = async (environment: Record<string, string> = {}) => {
     const worker = await AppProcess.start(
       { settings: { DATABASE_CONNECTION_LIMIT: "5" }, databaseUrl: database.urls.database },
       {
@@ -49,6 +49,7 @@ describe.skipIf(!(await engineAvailable()))("workers that are killed", { retry: 
         PROCESSING_LEASE: "1",
         PROCESSING_POLL_INTERVAL: "0.1",
         PROCESSING_MAX_ATTEMPTS: "20",
+        ...environment,
       },
     );
     workers.add(worker);
@@ -72,7 +73,7 @@ describe.skipIf(!(await engineAvailable()))("workers that are killed", { retry: 
   it(`end every session exactly once, whatever stage they die in (${KILLS_PER_STAGE} times each)`, async () => {
     await startAudit(database);
     await keepCompiledCode();
-    await Promise.all(Array.from({ length: WORKERS }, startWorker));
+    await Promise.all(Array.from({ length: WORKERS }, () => startWorker()));
     let kills = 0;
     const killed = new Map<ProcessingStage, number>(STAGES.map((stage) => [stage, 0]));
     const rarest = () => [...killed].reduce((least, entry) => (entry[1] < least[1] ? entry : least));
@@ -122,4 +123,38 @@ describe.skipIf(!(await engineAvailable()))("workers that are killed", { retry: 
       `${kills} workers killed, at ${[...killed].map(([stage, times]) => `${stage} ${times}`).join(", ")}; ${result.sessions} sessions`,
     );
   }, 600_000);
+
+  it("by one stage fail that one alone, after its last attempt", async () => {
+    await startAudit(database);
+    await database.asSuperuser(async (client) => {
+      await addSessions(client, 20);
+      // More lines than the heap has room for.
+      await client.query(`UPDATE app.chat_sessions SET transcript = repeat(E'\\n', 30000000)
+        WHERE id = (SELECT id FROM app.chat_sessions ORDER BY id LIMIT 1)`);
+      let crashes = 0;
+      while ((await waiting(client)) > 0) {
+        const worker = await startWorker({
+          PROCESSING_MAX_ATTEMPTS: "3",
+          NODE_OPTIONS: "--max-old-space-size=96",
+        });
+        let isDead = false;
+        void worker.exited.then(() => {
+          isDead = true;
+        });
+        await eventually(async () => isDead || (await waiting(client)) === 0, { timeoutMs: 60_000 });
+        if (isDead) crashes += 1;
+      }
+      expect(crashes).toBe(3);
+      expect(await findings(client)).toEqual({ sessions: 20, processed: 19, failed: 1, violations: [] });
+      const { rows } = await client.query<{ error: string | null; attempts: number }>(
+        `SELECT error, max(attempts) AS attempts FROM app.session_stages WHERE stage = 'IMPORT'
+          GROUP BY error ORDER BY error NULLS FIRST`,
+      );
+      // The others lost the attempt of the first crash, when there was no reason to suspect anybody.
+      expect(rows).toEqual([
+        { error: null, attempts: 2 },
+        { error: "given up: 3 attempts ended without a result", attempts: 4 },
+      ]);
+    });
+  }, 180_000);
 });

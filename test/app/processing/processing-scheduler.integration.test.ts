@@ -39,8 +39,8 @@ describe.skipIf(!(await engineAvailable()))("processing", () => {
   });
 
   const add = (sessions: number) => database.asSuperuser((client) => addSessions(client, sessions));
-  const claim = (limit: number, leaseSeconds = 30) =>
-    processingStatusManager.claim(randomUUID(), limit, leaseSeconds);
+  const claim = (limit: number, takesRepeats = true) =>
+    processingStatusManager.claim(randomUUID(), { limit, leaseSeconds: 30, takesRepeats });
   const expireLeases = () =>
     prisma.$executeRaw`UPDATE session_stages SET available_at = now() WHERE status = 'RUNNING'`;
   const allEnded = () =>
@@ -109,6 +109,30 @@ describe.skipIf(!(await engineAvailable()))("processing", () => {
     expect(await complete(slow)).toBe(0);
     await process(1);
     expect((await database.asSuperuser(findings)).processed).toBe(1);
+  });
+
+  it("claims a stage that was tried before alone, in its turn, and only where asked to", async () => {
+    const attemptsOf = ({ claims }: Awaited<ReturnType<typeof claim>>) =>
+      claims.map(({ attempts }) => attempts);
+    await add(4);
+    expect(attemptsOf(await claim(2))).toEqual([1, 1]);
+    await expireLeases();
+    await add(2);
+    // Two wait since before the two that were tried, and two since after that.
+    expect(attemptsOf(await claim(3))).toEqual([1, 1]);
+    expect(attemptsOf(await claim(3))).toEqual([2]);
+    expect(attemptsOf(await claim(3, false))).toEqual([1, 1]);
+    expect(attemptsOf(await claim(3, false))).toEqual([]);
+    expect(attemptsOf(await claim(3))).toEqual([2]);
+  });
+
+  it("does not give up a stage at the first attempt without a word, which may be another's doing", async () => {
+    await add(2);
+    expect((await claim(2)).claims).toHaveLength(2);
+    await expireLeases();
+    await process(1, { maxAttempts: 1 });
+    const result = await database.asSuperuser(findings);
+    expect(result).toEqual({ sessions: 2, processed: 2, failed: 0, violations: [] });
   });
 
   it("lets an owner whose lease has ended finish as long as nobody has taken the stage over", async () => {
