@@ -36,6 +36,8 @@ export const FAILURES = {
   upstream_down: meaning("connect", "any", true),
   /** Postgres starts, recovers or stops. */
   starting: meaning("connect", "any", true),
+  /** Somebody disabled the database on PgBouncer's console: it takes no new client. */
+  pooler_disabled: meaning("connect", "any", true),
   /** PgBouncer stops; only clients that wait for a server connection are told. */
   pooler_stopping: meaning("connect", "any", true),
   /** No connection of the application's own pool became free within the acquire timeout. */
@@ -169,6 +171,7 @@ const BY_POOLER_MESSAGE: Texts = [
   [/unsupported startup parameter/, "startup_parameter"],
   [/SASL|authentication failed|no such (user|database)|not allowed|does not exist/, "login"],
   [/login has been failing/, "upstream_down"],
+  [/^database .* is disabled$/, "pooler_disabled"],
   [/server shutting down/, "pooler_stopping"],
   [/client_idle_timeout/, "stale_connection"],
   [/server_connect_timeout|server_login_timeout/, "upstream_down"],

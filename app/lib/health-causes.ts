@@ -71,9 +71,11 @@ export const CAUSES = {
   },
   pgbouncer_paused: {
     status: "fail",
-    meaning: "Somebody paused PgBouncer, or the database in it.",
-    evidence: "The health query does not come through and SHOW STATE or SHOW DATABASES says paused.",
-    advice: "Run RESUME on PgBouncer's console when the planned work is done.",
+    meaning: "Somebody paused PgBouncer, or paused or disabled the database in it.",
+    evidence:
+      "The health query does not come through and SHOW STATE or SHOW DATABASES says paused, or a login is refused as disabled.",
+    advice:
+      "Run RESUME, or ENABLE for a disabled database, on PgBouncer's console when the planned work is done.",
     settings: ["query_wait_timeout"],
   },
   login_failing: {

@@ -68,7 +68,7 @@ const isGone = (kind: ProbeFailure | null) => kind === "unreachable" || kind ===
 const isLate = (kind: ProbeFailure | null) => kind === "timeout" || kind === "queue_timeout";
 /** Refusals that say by themselves what is wrong: whoever gives them is there, so nothing else explains them. */
 const isRefusal = (kind: ProbeFailure | null) =>
-  kind === "login" || kind === "client_limit" || kind === "connections_exhausted" || kind === "disk_full";
+  kind !== null && ["login", "client_limit", "connections_exhausted", "disk_full", "disabled"].includes(kind);
 
 const fail = (cause: CauseName, output: string): Finding => ({ cause, status: "fail", output });
 const warn = (cause: CauseName, output: string): Finding => ({ cause, status: "warn", output });
@@ -118,6 +118,9 @@ const RULES: readonly Rule[] = [
 
   (seen) => {
     const { path, pgbouncer } = seen;
+    if (failure(path) === "disabled") {
+      return fail("pgbouncer_paused", "The application's database is disabled in PgBouncer.");
+    }
     if (!isLate(failure(path)) || pgbouncer?.ok !== true) return null;
     if (pgbouncer.report.isPaused) return fail("pgbouncer_paused", "The whole of PgBouncer is paused.");
     return applicationPools(seen).some((pool) => pool.paused)

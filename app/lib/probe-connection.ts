@@ -194,7 +194,7 @@ export async function probe<Report>(
 }
 
 /** Failures that say the way is broken; any other answer comes from a database that is there. */
-const BROKEN_WAY: readonly ProbeFailure[] = ["dns", "unreachable", "timeout", "upstream_down"];
+const BROKEN_WAY: readonly ProbeFailure[] = ["dns", "unreachable", "timeout", "upstream_down", "disabled"];
 
 /** True when a query gets through, or is refused by somebody who is there. */
 export async function isReachable(connectionString: string): Promise<boolean> {

@@ -7,6 +7,7 @@ export type ProbeFailure =
   | "timeout"
   | "login"
   | "upstream_down"
+  | "disabled"
   | "client_limit"
   | "queue_timeout"
   | "connections_exhausted"
@@ -26,6 +27,7 @@ const MEANING: Readonly<Record<FailureKind, ProbeFailure>> = {
   upstream_down: "upstream_down",
   // Also what PgBouncer quotes to a client that logs in: Postgres is the one who is not there, not PgBouncer.
   starting: "upstream_down",
+  pooler_disabled: "disabled",
   pooler_stopping: "unreachable",
   stale_connection: "unreachable",
   connection_lost: "unreachable",

@@ -55,7 +55,9 @@ const ABORTED = "the upload ended before the file did; send the file again, what
 const silent = (seconds: number) =>
   `nothing came from the sender for ${seconds} s; send the file again, what is here is not added twice`;
 const broken = (kind: FailureKind) =>
-  `the database could not be used (${kind}); send the file again, what is here is not added twice`;
+  kind === "other"
+    ? "the import failed, the log has the reason; what is here is not added twice"
+    : `the database could not be used (${kind}); send the file again, what is here is not added twice`;
 const TAKEN = "this process gave no sign of life for a whole lease and was taken for dead";
 
 /** The import ends early, and that is nobody's mistake in the file. */

@@ -25,6 +25,15 @@ export type DatabaseRow = {
   readonly disabled: number;
 };
 
+/** One row of SHOW USERS. Sizes are empty where the role has none of its own. */
+export type UserRow = {
+  readonly name: string;
+  readonly pool_size: string;
+  readonly reserve_pool_size: string;
+  readonly max_user_connections: number;
+  readonly current_connections: number;
+};
+
 /** What PgBouncer's console says. */
 export interface PgBouncerSeen {
   readonly version: string;
@@ -33,6 +42,7 @@ export interface PgBouncerSeen {
   /** Without the console's own pool. */
   readonly pools: readonly PoolRow[];
   readonly databases: readonly DatabaseRow[];
+  readonly users: readonly UserRow[];
   /** SHOW LISTS: used_clients, used_servers, … */
   readonly lists: Readonly<Record<string, number>>;
   /** SHOW CONFIG: key → value and PgBouncer's own default. */
@@ -51,6 +61,7 @@ export async function lookAtPgBouncer(consoleUrl: string, signal: AbortSignal): 
       state: Object.fromEntries(state.map(({ key, value }) => [key, value])),
       pools: (await ask<PoolRow>("SHOW POOLS")).filter(({ database }) => database !== "pgbouncer"),
       databases: (await ask<DatabaseRow>("SHOW DATABASES")).filter(({ name }) => name !== "pgbouncer"),
+      users: await ask<UserRow>("SHOW USERS"),
       lists: Object.fromEntries(lists.map(({ list, items }) => [list, items])),
       config: new Map(config.map((row) => [row.key, { value: row.value ?? "", default: row.default ?? "" }])),
     };

@@ -67,6 +67,7 @@ const ROWS = [
   "a TLS connection to a server that offers none",
   "53100, the disk is full",
   "1.9 database removed",
+  "1.9 database disabled",
   "1.9 server shutting down",
   "1.9 server conn crashed?",
   "57P03, Postgres stops",

@@ -126,6 +126,7 @@ describe("verdictOf", () => {
       "pgbouncer_paused",
       { path: failed("timeout"), pgbouncer: seen({ ...pgbouncer, isPaused: true }) },
     ],
+    ["disabled", "fail", "pgbouncer_paused", { path: failed("disabled") }],
     ["password wrong", "fail", "login_failing", { path: failed("login") }],
     [
       "pool busy, probe late",

@@ -167,10 +167,14 @@ describe.skipIf(!(await engineAvailable()))("database health with real faults", 
     await sees("pass", null);
   });
 
-  it.each(["", " poolkit"])("names what is paused by PAUSE%s", async (what) => {
+  it.each([
+    ["PAUSE", "RESUME"],
+    ["PAUSE poolkit", "RESUME poolkit"],
+    ["DISABLE poolkit", "ENABLE poolkit"],
+  ])("names what is held back by %s", async (command, undo) => {
     const resume = await withFault(
-      () => database.pgbouncer.console(`PAUSE${what}`),
-      () => database.pgbouncer.console(`RESUME${what}`),
+      () => database.pgbouncer.console(command),
+      () => database.pgbouncer.console(undo),
     );
     await sees("fail", "pgbouncer_paused");
     await resume();

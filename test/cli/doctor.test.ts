@@ -62,6 +62,11 @@ const database = {
   ...{ paused: 0, disabled: 0 },
 };
 
+const role = {
+  ...{ name: "poolkit_app", pool_size: "", reserve_pool_size: "" },
+  ...{ max_user_connections: 0, current_connections: 2 },
+};
+
 const config = (values: Record<string, string>) =>
   new Map(Object.entries(values).map(([key, value]) => [key, { value, default: value }]));
 
@@ -70,6 +75,7 @@ const console_: PgBouncerSeen = {
   state: { active: "yes", paused: "no", suspended: "no" },
   pools: [pool],
   databases: [database],
+  users: [role],
   lists: { used_clients: 2, used_servers: 2 },
   config: config({ max_client_conn: "50", default_pool_size: "5" }),
 };
@@ -289,6 +295,22 @@ describe("findings", () => {
       ["fail pgbouncer_pool_exhausted"],
     ],
     ["queue in front of a full pool", withConsole(fullPool), ["warn pgbouncer_pool_exhausted"]],
+    [
+      "queue in front of a pool that is full by its role's own size",
+      withConsole({
+        pools: [{ ...pool, sv_active: 2, sv_idle: 0, cl_waiting: 3, maxwait: 4 }],
+        users: [{ ...role, pool_size: "2" }],
+      }),
+      ["warn pgbouncer_pool_exhausted"],
+    ],
+    [
+      "queue in front of a pool whose role has all its connections",
+      withConsole({
+        pools: [{ ...pool, sv_active: 2, sv_idle: 0, cl_waiting: 3, maxwait: 4 }],
+        users: [{ ...role, max_user_connections: 2 }],
+      }),
+      ["warn pgbouncer_pool_exhausted"],
+    ],
     [
       "a pool that is busy but keeps nobody waiting is fine",
       withConsole({ pools: [{ ...pool, sv_active: 5, sv_idle: 0 }] }),

@@ -79,14 +79,21 @@ function queues(console: PgBouncerSeen): Symptom[] {
   });
 }
 
-/** A pool is full when every connection it may have works; the reserve comes only after reserve_pool_timeout. */
-function sizeOf(pool: PoolRow, { databases }: PgBouncerSeen): { isFull: boolean; limit: number } {
+/**
+ * A pool is full when every connection it may have works; the reserve comes only after reserve_pool_timeout. The role's
+ * own sizes win over the database's.
+ */
+function sizeOf(pool: PoolRow, { databases, users }: PgBouncerSeen): { isFull: boolean; limit: number } {
   const database = databases.find(({ name }) => name === pool.database);
-  const size = database?.pool_size ?? 0;
-  const cap = database?.max_connections ?? 0;
-  const isAtCap = cap > 0 && (database?.current_connections ?? 0) >= cap;
+  const role = users.find(({ name }) => name === pool.user);
+  const size = Number(role?.pool_size || database?.pool_size || 0);
+  const reserve = Number(role?.reserve_pool_size || database?.reserve_pool_size || 0);
+  const isReached = (cap = 0, current = 0) => cap > 0 && current >= cap;
+  const isAtCap =
+    isReached(database?.max_connections, database?.current_connections) ||
+    isReached(role?.max_user_connections, role?.current_connections);
   const isFull = pool.sv_idle === 0 && ((size > 0 && pool.sv_active >= size) || isAtCap);
-  return { isFull, limit: size + (database?.reserve_pool_size ?? 0) };
+  return { isFull, limit: size + reserve };
 }
 
 function clients({ lists, config }: PgBouncerSeen): Symptom[] {
