@@ -226,13 +226,14 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
   }
 
   startTransaction(isolationLevel?: IsolationLevel): Promise<Transaction> {
+    let what: Repeatable = "begin";
     return this.#work(
       "BEGIN",
-      () => "begin",
+      () => what,
       async (lease, piece) => {
-        // Asked for a second time after nobody waited for the first: Prisma has begun another one by now.
-        if (piece.isAbandoned) throw new Error("nobody waits for this transaction any more");
-        const stopWatch = this.#watchBegin(lease, piece);
+        const stopWatch = this.#watchBegin(lease, piece, () => {
+          what = "abandoned";
+        });
         const transaction = await lease.pool.adapter.startTransaction(isolationLevel).finally(stopWatch);
         if (lease.isCutOff) return await discard(transaction);
         const measure: Measure = (operation, step) => this.#measured(operation, step);
@@ -246,11 +247,11 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
    * Prisma gives a begin up after DATABASE_TRANSACTION_MAX_WAIT, mostly before the pool does, and tells nobody. Who had
    * no connection by then counts as one who gave up waiting for it, once. Returns what ends the watch.
    */
-  #watchBegin(lease: PoolLease, piece: Piece): () => void {
+  #watchBegin(lease: PoolLease, piece: Piece, onAbandoned: () => void): () => void {
     const timer = setTimeout(
       () => {
         if (lease.isWaiting(piece)) this.#countAcquireTimeout(lease);
-        piece.isAbandoned = true;
+        onAbandoned();
       },
       lease.pool.settings.transactionMaxWaitSeconds * 1000 - (performance.now() - piece.since),
     ).unref();
@@ -277,7 +278,7 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
     // Held over all attempts, so that a stop waits for work that pauses between two of them.
     const leave = first.enter(piece);
     try {
-      const attempt = () => this.#measured(operation, () => this.#attempt(first, piece, call));
+      const attempt = () => this.#measured(operation, () => this.#attempt(first, piece, what, call));
       return await first.circuit.run(() => this.withRetry(what, attempt));
     } finally {
       leave();
@@ -301,12 +302,14 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
   #attempt<Result>(
     first: PoolLease,
     begun: Piece,
+    what: () => Repeatable,
     call: (lease: PoolLease, piece: Piece) => Promise<Result>,
   ): Promise<Result> {
     const lease = this.#lease ?? first;
     const piece = lease === first ? begun : newPiece();
     const answered = lease.answer(call(lease, piece)).catch((error: unknown) => {
-      if (!piece.isAbandoned && classifyFailure(error) === "pool_exhausted") this.#countAcquireTimeout(lease);
+      const isCounted = what() === "abandoned";
+      if (!isCounted && classifyFailure(error) === "pool_exhausted") this.#countAcquireTimeout(lease);
       throw error;
     });
     return lease === first ? answered : answered.finally(lease.enter(piece));

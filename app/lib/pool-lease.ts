@@ -10,12 +10,10 @@ export const CLOSED_MESSAGE = "the database pool was closed before this work beg
 export interface Piece {
   /** Since when it has asked for its connection, in milliseconds of performance.now(). */
   readonly since: number;
-  /** Whoever asked for it waits no longer: Prisma gives the begin of a transaction up and tells nobody. */
-  isAbandoned: boolean;
 }
 
 /** A piece of work that begins now. */
-export const newPiece = (): Piece => ({ since: performance.now(), isAbandoned: false });
+export const newPiece = (): Piece => ({ since: performance.now() });
 
 /**
  * One open pool together with the work that runs on it: statements and open transactions. Knowing the work is what

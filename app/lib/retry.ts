@@ -9,6 +9,8 @@ export type Repeatable =
   | "write"
   /** The begin of a transaction: nothing of it has been done yet. */
   | "begin"
+  /** Such a begin that nobody waits for any more. */
+  | "abandoned"
   /** A whole transaction with the code that makes it. */
   | "transaction";
 
@@ -21,7 +23,7 @@ const BACKOFF = new ExponentialBackoff({ initialDelay: 50, maxDelay: 1000 });
  */
 export function mayRepeat(kind: FailureKind, what: Repeatable, isIdempotent: boolean): boolean {
   const rule = FAILURES[kind].retry;
-  if (rule === "never") return false;
+  if (rule === "never" || what === "abandoned") return false;
   // Its begin has been repeated already, where that was safe; a single statement is a transaction of its own.
   if (what === "transaction" && rule === "any") return kind === "transaction_start";
   if (rule === "reads") return what === "read" || what === "begin" || isIdempotent;
@@ -39,7 +41,7 @@ export class RetryCounts {
 /** Everything that a repetition needs to know. */
 export interface Repetition<Result> {
   readonly attempt: () => Promise<Result>;
-  /** Asked only after a failure. */
+  /** Asked after each failure. */
   readonly what: () => Repeatable;
   /** When, in milliseconds of performance.now(), the first attempt began. */
   readonly startedAt: number;
@@ -57,11 +59,7 @@ export interface Repetition<Result> {
  */
 export async function repeatAfter<Result>(error: unknown, repetition: Repetition<Result>): Promise<Result> {
   const { attempt, what, startedAt, budgetMs, clock, counts, pause } = repetition;
-  let unit: Repeatable | undefined;
-  const mayRepeatAfter = (kind: FailureKind) => {
-    unit ??= what();
-    return mayRepeat(kind, unit, currentWork()?.isIdempotent ?? false);
-  };
+  const mayRepeatAfter = (kind: FailureKind) => mayRepeat(kind, what(), currentWork()?.isIdempotent ?? false);
   if (!mayRepeatAfter(classifyFailure(error))) throw error;
   const stopClock = clock.start(startedAt);
   try {
