@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { buffer } from "node:stream/consumers";
 import type Docker from "dockerode";
 import { messageOf, UserError } from "../model/errors.ts";
@@ -24,6 +25,9 @@ export interface FilesPlace {
 type Owner = Pick<Context, "docker" | "stack">;
 
 const folder = "poolkit-files";
+const helperLabel = "poolkit.helper";
+/** Helpers live for a second. */
+const leftOverSeconds = 60;
 
 /** The files in the volume by name, or undefined when there is no such volume. */
 export async function readVolume(
@@ -63,15 +67,17 @@ export async function writeVolume(
 
 /**
  * Runs `use` with a container that mounts the volume and is never started: the engine's archive calls work on it all
- * the same, whatever the image holds. Its name is fixed per volume, so that one left by a killed run is found;
- * it carries the label of the stack as everything of it does.
+ * the same, whatever the image holds. Each has a name of its own, because a preview with a refresh may look while an
+ * update writes; it carries the label of the stack as everything of it does.
  */
 async function withHelper<T>(
   owner: Owner,
   place: FilesPlace,
   use: (helper: Docker.Container) => Promise<T>,
 ): Promise<T> {
-  const helper = await createHelper(owner, place);
+  const docker = await owner.docker();
+  await removeHelpers(docker, place.volumeName, leftOverSeconds);
+  const helper = await createHelper(docker, owner.stack, place);
   try {
     return await use(helper);
   } finally {
@@ -79,32 +85,38 @@ async function withHelper<T>(
   }
 }
 
-async function createHelper(owner: Owner, place: FilesPlace): Promise<Docker.Container> {
-  const docker = await owner.docker();
-  const name = `${place.volumeName}-files`;
+async function createHelper(docker: Docker, stack: string, place: FilesPlace): Promise<Docker.Container> {
   const options: Docker.ContainerCreateOptions = {
-    name,
+    name: `${place.volumeName}-files-${randomBytes(4).toString("hex")}`,
     Image: await helperImage(docker, place.image),
     Cmd: ["never-started"],
-    Labels: { "poolkit.helper": place.volumeName, "poolkit.stack": owner.stack },
+    Labels: { [helperLabel]: place.volumeName, "poolkit.stack": stack },
     HostConfig: { Binds: [`${place.volumeName}:/${folder}:nocopy`], NetworkMode: "none" },
   };
-  try {
-    return await docker.createContainer(options);
-  } catch (error) {
-    if (!hasStatus(error, 409)) {
-      throw new UserError(
-        `cannot make a helper container for volume ${place.volumeName}: ${messageOf(error)}`,
-      );
-    }
-    await removeHelper(docker.getContainer(name));
-    return docker.createContainer(options);
+  return docker.createContainer(options).catch((error: unknown) => {
+    const reason = messageOf(error);
+    throw new UserError(`cannot make a helper container for volume ${place.volumeName}: ${reason}`);
+  });
+}
+
+/** Removes the volume's helpers of at least this age: what a killed run has left looks like one that is at work. */
+export async function removeHelpers(docker: Docker, volumeName: string, ageSeconds: number): Promise<void> {
+  const helpers = await docker.listContainers({
+    all: true,
+    filters: { label: [`${helperLabel}=${volumeName}`] },
+  });
+  const newest = Date.now() / 1000 - ageSeconds;
+  for (const { Id, Created } of helpers) {
+    if (Created <= newest) await removeHelper(docker.getContainer(Id));
   }
 }
 
 /** With the volumes without a name that the engine has made for it where its image declares some. */
 async function removeHelper(helper: Docker.Container): Promise<void> {
-  await helper.remove({ force: true, v: true });
+  await helper.remove({ force: true, v: true }).catch((error: unknown) => {
+    // 404: gone, 409: somebody else is removing it.
+    if (!hasStatus(error, 404) && !hasStatus(error, 409)) throw error;
+  });
 }
 
 /** The image asked for, or any other: it is never run, and a refresh must work after the image was removed. */

@@ -17,6 +17,17 @@ export interface ScriptError {
   readonly position: number | undefined;
 }
 
+/** How a script that runs is ended. */
+export interface Interruption {
+  readonly signal: AbortSignal;
+  /** Cancels what the backend `pid` runs now; from another session. */
+  cancel(pid: number): Promise<void>;
+}
+
+/** A script ends so long after its deployment was killed, also while it waits for a lock. */
+const CLIENT_CHECK_INTERVAL = "2s";
+const cancelEveryMs = 500;
+
 /** Only the dialect matters to `applyMigrations`. */
 const datamodel = 'datasource db {\n  provider = "postgresql"\n}\n';
 
@@ -27,6 +38,7 @@ const datamodel = 'datasource db {\n  provider = "postgresql"\n}\n';
 export async function withMigrationEngine<T>(
   connection: Connection,
   schema: string,
+  interruption: Interruption,
   use: (engine: MigrationEngine) => Promise<T>,
 ): Promise<T> {
   const { PrismaPg: Adapter } = await import("@prisma/adapter-pg");
@@ -40,14 +52,14 @@ export async function withMigrationEngine<T>(
     max: 1,
     application_name: "poolkit-migrations",
     connectionTimeoutMillis: 10_000,
-    options: `-c search_path=${quotedSchema}`,
+    options: `-c search_path=${quotedSchema} -c client_connection_check_interval=${CLIENT_CHECK_INTERVAL}`,
   };
   let lastError: ScriptError | undefined;
   const factory = new Adapter(config, { schema });
   const connect = factory.connect.bind(factory);
   const adapters: PgAdapter[] = [];
   factory.connect = async () => {
-    const adapter = wholeScripts(await connect(), (error) => {
+    const adapter = wholeScripts(await connect(), interruption, (error) => {
       lastError = error;
     });
     adapters.push(adapter);
@@ -74,10 +86,14 @@ type PgAdapter = Awaited<ReturnType<PrismaPg["connect"]>>;
  * Sends each script whole. The adapter would cut it at every semicolon, also inside functions and texts, and a failure
  * in the middle would leave the first half behind; sent whole, Postgres runs it as one transaction.
  */
-function wholeScripts(adapter: PgAdapter, onError: (error: ScriptError) => void): PgAdapter {
+function wholeScripts(
+  adapter: PgAdapter,
+  interruption: Interruption,
+  onError: (error: ScriptError) => void,
+): PgAdapter {
   adapter.executeScript = async (script) => {
     try {
-      await adapter.underlyingDriver().query(script);
+      await runInterruptibly(adapter.underlyingDriver(), script, interruption);
     } catch (error) {
       const position = error instanceof Error && "position" in error ? Number(error.position) : undefined;
       onError({ message: error instanceof Error ? error.message : String(error), position });
@@ -85,6 +101,30 @@ function wholeScripts(adapter: PgAdapter, onError: (error: ScriptError) => void)
     }
   };
   return adapter;
+}
+
+/** Runs a script, and cancels it in the database as soon as the signal is aborted: else it would go on without us. */
+async function runInterruptibly(
+  pool: ReturnType<PgAdapter["underlyingDriver"]>,
+  script: string,
+  { signal, cancel }: Interruption,
+): Promise<void> {
+  signal.throwIfAborted();
+  // The pool has one connection, so that is the one the script will run on.
+  const [session] = (await pool.query<{ pid: number }>("SELECT pg_backend_pid() AS pid")).rows;
+  const pid = session?.pid ?? 0;
+  let cancelled = Promise.resolve();
+  // Again until it has ended: a cancel that comes before the script has begun is without effect.
+  const timer = setInterval(() => {
+    if (signal.aborted) cancelled = cancelled.then(() => cancel(pid)).catch(() => {});
+  }, cancelEveryMs);
+  try {
+    await pool.query(script);
+  } finally {
+    clearInterval(timer);
+    // One that is still on its way must not meet the next statement.
+    await cancelled;
+  }
 }
 
 type EngineModule = typeof import("@prisma/schema-engine-wasm/schema_engine_bg");

@@ -10,13 +10,15 @@ export class UserError extends Error {
 
 /**
  * The resource is there but not as wanted; `outputs` say how far it got. Pulumi keeps it in the state and the next
- * `up` updates it.
+ * `up` updates it. `inputs` are those that the state must not show as wanted, so that it is a change to come to them.
  */
 export class PartialFailure extends UserError {
   readonly outputs: PlainMap;
-  constructor(message: string, outputs: PlainMap) {
+  readonly inputs: PlainMap;
+  constructor(message: string, outputs: PlainMap, inputs: PlainMap = {}) {
     super(message);
     this.outputs = outputs;
+    this.inputs = inputs;
   }
 }
 
@@ -28,8 +30,8 @@ export class IncompleteResource extends UserError {
   constructor(cause: PartialFailure, id: string, inputs: PlainMap) {
     super(cause.message, { cause });
     this.id = id;
-    this.inputs = inputs;
-    this.state = { ...inputs, ...cause.outputs };
+    this.inputs = { ...inputs, ...cause.inputs };
+    this.state = { ...this.inputs, ...cause.outputs };
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import { type AppliedMigration, appliedMigrations, tryLock } from "../migrations/database.ts";
-import { type MigrationEngine, withMigrationEngine } from "../migrations/engine.ts";
+import { type Interruption, type MigrationEngine, withMigrationEngine } from "../migrations/engine.ts";
 import { type Migration, pathInCheckout, readMigrations } from "../migrations/folder.ts";
 import { messageOf, PartialFailure, UserError } from "../model/errors.ts";
 import type { Context, Resource } from "../model/resource.ts";
@@ -127,7 +127,11 @@ async function applyPending(
   client: Client,
   context: Context,
 ): Promise<void> {
-  await withMigrationEngine(wanted.connection, wanted.schema, async (engine) => {
+  const interruption: Interruption = {
+    signal: context.signal,
+    cancel: async (pid) => void (await client.query("SELECT pg_cancel_backend($1)", [pid])),
+  };
+  await withMigrationEngine(wanted.connection, wanted.schema, interruption, async (engine) => {
     try {
       const { appliedMigrationNames } = await engine.engine.applyMigrations({
         migrationsList: migrationsList(wanted.directory, folder),
@@ -135,7 +139,10 @@ async function applyPending(
       });
       context.log.info(`migrations applied: ${appliedMigrationNames.join(", ")}`);
     } catch (error) {
-      throw await failed(wanted, folder, client, engine, error);
+      const failure = await failed(wanted, folder, client, engine, error);
+      // Of what is cancelled Pulumi says only that.
+      if (context.signal.aborted) context.log.warning(failure.message);
+      throw failure;
     }
   });
 }

@@ -123,12 +123,14 @@ function consoleOf({ console }: Inputs): Connection {
 async function write(wanted: Inputs, former: Inputs | undefined, context: Context): Promise<Outputs> {
   const held = heldIni(wanted, former && (await asItRuns(former, wanted, context)));
   const first = withEmptyRoles(held ?? iniOf(wanted), former?.users ?? {});
-  const commands = former !== undefined && needsReconnect(wanted, former) ? ["RECONNECT"] : [];
+  const isReconnect = former !== undefined && needsReconnect(wanted, former);
+  const commands = isReconnect ? ["RECONNECT"] : [];
   const consoles = former === undefined ? [consoleOf(wanted)] : [consoleOf(wanted), consoleOf(former)];
   const target = liveAt(wanted, consoles);
   const application = {
     apply: () => applyIni(target, first, commands, context),
     restore: () => restore(target, wanted, iniOf(former ?? wanted), context),
+    ...(isReconnect && { whenCancelled: reconnectDue }),
   };
   await applyFiles(wanted, filesOf(wanted, first), application, context);
   const files = filesOf(wanted);
@@ -178,6 +180,9 @@ function heldIni(wanted: Inputs, former: Inputs | undefined): PgBouncerIni | und
   const held = withFormerClientLimits(ini, iniOf(former));
   return isDeepStrictEqual(held, ini) ? undefined : held;
 }
+
+/** In the state of a change that was cancelled before its RECONNECT: a trigger that nobody wants, so that the next change reconnects. */
+const reconnectDue = { reconnectTriggers: ["a reconnect that was cancelled"] };
 
 /** Whether server connections made under the former settings would keep something that changes. */
 function needsReconnect(wanted: Inputs, former: Inputs): boolean {

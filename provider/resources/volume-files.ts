@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { isRunning } from "../engine/containers.ts";
-import { type FilesPlace, readVolume, writeVolume } from "../engine/volume-files.ts";
+import { type FilesPlace, readVolume, removeHelpers, writeVolume } from "../engine/volume-files.ts";
 import { messageOf, PartialFailure, UserError } from "../model/errors.ts";
 import type { Context } from "../model/resource.ts";
 import { integer, name } from "../model/shape.ts";
+import type { PlainMap } from "../protocol/secrets.ts";
 
 /** Inputs that every resource has which puts files into a container's volume. */
 export const placeFields = {
@@ -35,6 +36,8 @@ export interface Application {
   apply(): Promise<string[]>;
   /** Makes the process read the former files again, which have just been put back; says the same of them. */
   restore(): Promise<string[]>;
+  /** Inputs that say in the state what is left to do when `apply` is cancelled. @default nothing but looking again */
+  readonly whenCancelled?: PlainMap;
 }
 
 /**
@@ -54,12 +57,14 @@ export async function applyFiles(
   const former = await readVolume(context, target);
   await writeVolume(context, target, files);
   if (!(await isRunning(await context.docker(), containerName))) return;
-  const refused = await application.apply().catch((error: unknown) => {
-    if (!context.signal.aborted) return [messageOf(error)];
-    const cancelled = `${containerName}: cancelled before its new configuration was read back`;
-    throw new PartialFailure(`${cancelled}; the next \`pulumi up\` looks again`, {});
-  });
+  const refused = await application.apply().catch((error: unknown) => [messageOf(error)]);
   if (refused.length === 0) return;
+  // Nobody waited to its end for what was refused.
+  if (context.signal.aborted) {
+    const cancelled = `${containerName}: cancelled before its new configuration was read back`;
+    const next = "the next `pulumi up` looks again";
+    throw new PartialFailure(`${cancelled}; ${next}`, {}, application.whenCancelled);
+  }
   // A file cannot be removed through the engine: one that was not there is emptied.
   const formerFiles = Object.keys(files).map((name) => [name, former?.get(name)?.content ?? ""] as const);
   const outcome = formerFiles.some(([, content]) => content !== "")
@@ -95,8 +100,12 @@ export async function readFiles(
   return Object.fromEntries(names.map((name) => [name, present.get(name)?.content ?? ""]));
 }
 
-/** Empties the files, so that no secret outlives the resource in a volume that is kept. A volume that is gone is fine. */
+/**
+ * Empties the files, so that no secret outlives the resource in a volume that is kept. A volume that is gone is fine. No
+ * helper stays, however young: the volume may be removed next.
+ */
 export async function emptyFiles(target: Target, names: readonly string[], context: Context): Promise<void> {
   if ((await readVolume(context, target)) === undefined) return;
   await writeVolume(context, target, Object.fromEntries(names.map((name) => [name, ""])));
+  await removeHelpers(await context.docker(), target.volumeName, 0);
 }

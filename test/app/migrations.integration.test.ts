@@ -40,7 +40,8 @@ describe.skipIf(!(await engineAvailable()))("migrations", () => {
   /** The script that makes `datamodel` from nothing, by Prisma's schema engine. */
   const scriptFor = async (datamodel: string) => {
     const files = [{ path: "schema.prisma", content: datamodel }];
-    const { stdout } = await withMigrationEngine(database.owner, "app", ({ engine }) =>
+    const never = { signal: new AbortController().signal, cancel: async () => {} };
+    const { stdout } = await withMigrationEngine(database.owner, "app", never, ({ engine }) =>
       engine.diff({
         from: { tag: "empty" },
         to: { tag: "schemaDatamodel", files },

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { migrationsIn } from "../../provider/sdk/migrations.ts";
+import { eventually } from "../support/load.ts";
 import { engineAvailable, type Postgres18, startPostgres18 } from "../support/postgres18.ts";
 import { type Properties, secret, startPlugin, type TestPlugin, visible } from "./support/plugin.ts";
 
@@ -85,6 +86,56 @@ describe.skipIf(!(await engineAvailable()))("Migrations", () => {
     expect(await sql(`d${database}`, "SELECT count(*)::int AS n FROM app._prisma_migrations")).toEqual([
       { n: 2 },
     ]);
+  });
+
+  /** A migration that waits for a lock which somebody else has, begun by a plugin of its own. */
+  async function waitingMigration(
+    use: (other: TestPlugin, begun: Promise<unknown>) => Promise<void>,
+  ): Promise<void> {
+    write("1_init", initScript);
+    await plugin.create("Migrations", inputs());
+    write("2_alter", 'ALTER TABLE "note" ADD COLUMN late int');
+    const { host, port, password } = server;
+    const reader = new pg.Client({ host, port, user: "postgres", password, database: `d${database}` });
+    await reader.connect();
+    const other = await startPlugin();
+    try {
+      await reader.query("BEGIN; SELECT FROM app.note");
+      const begun = other.create("Migrations", inputs()).catch((error: unknown) => error);
+      await eventually(async () => (await waiting()) === 1, { what: "a migration that waits" });
+      await use(other, begun);
+      await eventually(async () => (await waiting()) === 0, { what: "the end of the migration" });
+      // What waits for a lock keeps everybody behind it waiting, too.
+      await sql(`d${database}`, "SET statement_timeout = '1s'; SELECT FROM app.note");
+    } finally {
+      await reader.end();
+      await other.stop();
+    }
+    const late = "SELECT count(*)::int AS n FROM information_schema.columns WHERE column_name = 'late'";
+    expect(await sql(`d${database}`, late)).toEqual([{ n: 0 }]);
+  }
+
+  const waiting = async () => {
+    const [row] = await sql(
+      `d${database}`,
+      "SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'poolkit-migrations' AND wait_event_type = 'Lock'",
+    );
+    return row?.n;
+  };
+
+  it("ends a migration in the database when the deployment is cancelled, and the next one goes on", async () => {
+    await waitingMigration(async (other, begun) => {
+      await other.cancel();
+      expect(String(await begun)).toContain("cancelled before it was done; the next `pulumi up` goes on");
+      const words = /2_alter failed.*canceling statement.*nothing of it was kept/;
+      await eventually(async () => words.test(other.messages.join()), { what: "the reason" });
+    });
+    await plugin.create("Migrations", inputs());
+    expect(await sql(`d${database}`, "SELECT late FROM app.note")).toEqual([{ late: null }]);
+  });
+
+  it("ends a migration in the database when the plugin is killed", async () => {
+    await waitingMigration(async (other) => other.kill());
   });
 
   it("names the failed migration, its line and Postgres' words, keeps nothing of it, and runs it when corrected", async () => {

@@ -7,6 +7,7 @@ import { engineAvailable, type Postgres18, startPostgres18 } from "../support/po
 import { projectImage } from "./support/images.ts";
 import { makePlace, type Place } from "./support/place.ts";
 import {
+  incompleteOf,
   type Properties,
   revealed,
   secret,
@@ -105,6 +106,16 @@ describe.skipIf(!(await engineAvailable()))("PgBouncerConfig on a running PgBoun
 
   async function limitOfApp(): Promise<string | undefined> {
     return (await onConsole("SHOW USERS")).find((row) => row.name === "poolkit_app")?.max_user_connections;
+  }
+
+  /** Of a server connection, as a new client sees it. */
+  async function zone(): Promise<unknown> {
+    const asked = await client("poolkit_app", "poolkit");
+    try {
+      return (await asked.query("SHOW timezone")).rows[0]?.TimeZone;
+    } finally {
+      await asked.end();
+    }
   }
 
   async function untilReady(): Promise<void> {
@@ -297,20 +308,12 @@ describe.skipIf(!(await engineAvailable()))("PgBouncerConfig on a running PgBoun
   });
 
   it("renews server connections that began with another time zone", async () => {
-    const zone = async () => {
-      const asked = await client("poolkit_app", "poolkit");
-      try {
-        return (await asked.query("SHOW timezone")).rows;
-      } finally {
-        await asked.end();
-      }
-    };
     const { databases } = current as { databases: { poolkit: Record<string, string> } };
     const tokyo = { databases: { poolkit: { ...databases.poolkit, timezone: "Asia/Tokyo" } } };
-    expect(await zone()).not.toEqual([{ TimeZone: "Asia/Tokyo" }]);
+    expect(await zone()).not.toBe("Asia/Tokyo");
     const before = current;
     await up({ ...current, ...tokyo });
-    await vi.waitFor(async () => expect(await zone()).toEqual([{ TimeZone: "Asia/Tokyo" }]));
+    await vi.waitFor(async () => expect(await zone()).toBe("Asia/Tokyo"));
     await up(before);
   });
 
@@ -324,6 +327,58 @@ describe.skipIf(!(await engineAvailable()))("PgBouncerConfig on a running PgBoun
     } finally {
       await open.end();
     }
+  });
+
+  it("still renews server connections when the change was cancelled before it did, also after a refresh", async () => {
+    const other = await startPlugin();
+    try {
+      const { databases } = current as { databases: { poolkit: Record<string, string> } };
+      const lagos = {
+        ...current,
+        databases: { poolkit: { ...databases.poolkit, timezone: "Africa/Lagos" } },
+      };
+      const before = await zone();
+      // It takes the signal to reload when it goes on: until then nothing can be read back.
+      await pgbouncer.kill({ signal: "SIGSTOP" });
+      const cut = other.update(type, "id", state, current, lagos).catch((error: unknown) => error);
+      await vi.waitFor(
+        async () => expect((await place.files())["pgbouncer.ini"]?.content).toContain("Africa/Lagos"),
+        { timeout: 10_000 },
+      );
+      await other.cancel();
+      const left = incompleteOf(await cut);
+      await pgbouncer.kill({ signal: "SIGCONT" });
+      await untilReady();
+      expect(await zone()).toBe(before);
+      const found = await plugin.read(type, "id", left.state, left.inputs);
+      const difference = await plugin.diff(type, found.state, found.inputs, lagos);
+      expect(Object.keys(difference)).toEqual(["reconnectTriggers"]);
+      state = await plugin.update(type, "id", found.state, found.inputs, lagos);
+      await vi.waitFor(async () => expect(await zone()).toBe("Africa/Lagos"));
+      const former = current;
+      current = lagos;
+      await up(former);
+    } finally {
+      await pgbouncer.kill({ signal: "SIGCONT" }).catch(() => {});
+      await other.stop();
+    }
+  });
+
+  it("may be read while it is changed, as by a preview with a refresh beside an update", async () => {
+    const other = await startPlugin();
+    try {
+      const reads = async () => {
+        for (let read = 0; read < 6; read++) await other.read(type, "id", state, current);
+      };
+      const changes = async () => {
+        for (let change = 0; change < 4; change++) await up(inputs({ query_timeout: String(60 + change) }));
+      };
+      await Promise.all([reads(), changes()]);
+      expect(await place.leftovers()).toEqual([]);
+    } finally {
+      await other.stop();
+    }
+    await up(inputs({}));
   });
 
   it("reads back under the former address while the container still has that one", async () => {

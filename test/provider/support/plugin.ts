@@ -7,6 +7,7 @@ import engineGrpc from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 import type enginePb from "@pulumi/pulumi/proto/engine_pb.js";
 import providerGrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import pb from "@pulumi/pulumi/proto/provider_pb.js";
+import statusPb from "@pulumi/pulumi/proto/status_pb.js";
 import emptyPb from "google-protobuf/google/protobuf/empty_pb.js";
 import structPb, { type JavaScriptValue } from "google-protobuf/google/protobuf/struct_pb.js";
 
@@ -40,6 +41,16 @@ export function revealed(value: JavaScriptValue): JavaScriptValue {
   return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, revealed(child)]));
 }
 
+/** What a failed call hands to the state of a resource that is there nevertheless. @throws where it hands nothing */
+export function incompleteOf(error: unknown): { readonly state: Properties; readonly inputs: Properties } {
+  const { metadata } = error as grpc.ServiceError;
+  const [details] = metadata.get("grpc-status-details-bin");
+  if (details === undefined || typeof details === "string") throw error;
+  const [any] = statusPb.Status.deserializeBinary(details).getDetailsList();
+  const detail = pb.ErrorResourceInitFailed.deserializeBinary(any?.getValue_asU8() ?? new Uint8Array());
+  return { state: map(detail.getProperties()), inputs: map(detail.getInputs()) };
+}
+
 /** A difference by property path, e.g. `{ "settings.verbose": "UPDATE" }`. */
 export type Differences = Record<string, string>;
 
@@ -66,6 +77,8 @@ export interface TestPlugin {
   cancel(): Promise<void>;
   /** Ends the process that the plugin was started by, as a kill of the engine does. Needs `ofAShell`. */
   killParent(): void;
+  /** Ends the plugin as a kill does, in the middle of whatever it does. Not with `ofAShell`. */
+  kill(): void;
   /** Resolves when the plugin's process is gone. */
   readonly ended: Promise<void>;
   /** Messages that the plugin has sent to the engine's log. */
@@ -165,6 +178,7 @@ export async function startPlugin(
       await call((answer) => client.cancel(new emptyPb.Empty(), answer));
     },
     killParent: () => void child.kill("SIGKILL"),
+    kill: () => void child.kill("SIGKILL"),
     ended,
     async stop() {
       client.close();
