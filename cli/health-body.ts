@@ -50,6 +50,7 @@ export const healthBody = z.looseObject({
           pools: z
             .array(
               z.looseObject({
+                database: z.string(),
                 user: z.string(),
                 cl_active: z.number(),
                 cl_waiting: z.number(),
@@ -86,7 +87,7 @@ export function healthSummary(body: HealthBody): string {
     application && `application  ${application.mode} pool, limit ${application.limit}${counts(application)}`,
     ...(pgbouncer?.pools ?? []).map(
       (pool) =>
-        `pgbouncer    ${pool.user}: clients ${pool.cl_active} active, ${pool.cl_waiting} waiting; servers ${pool.sv_active} active, ${pool.sv_idle} idle${pool.poolSize == null ? "" : ` of ${pool.poolSize}`}`,
+        `pgbouncer    ${pool.database}/${pool.user}: clients ${pool.cl_active} active, ${pool.cl_waiting} waiting; servers ${pool.sv_active} active, ${pool.sv_idle} idle${pool.poolSize == null ? "" : ` of ${pool.poolSize}`}`,
     ),
     postgres?.usedConnections != null &&
       `postgres     ${postgres.usedConnections} of ${postgres.maxConnections} connections${postgres.version ? `, version ${postgres.version}` : ""}`,

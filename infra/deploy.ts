@@ -112,9 +112,10 @@ export async function deploy({ config, names, kit, checked }: DeployArgs) {
     url,
     healthUrl,
     healthToken,
-    apiToken,
-    metricsUrl,
-    metricsToken: service.metricsToken,
+    /** Empty, as the next two, where the application is not the reference application. */
+    apiToken: apiToken ?? "",
+    metricsUrl: metricsUrl ?? "",
+    metricsToken: service.metricsToken ?? "",
     /** "health+json" for the reference application, "status" for an own one, whose health is what its HTTP status says. */
     healthFormat: application === undefined ? "health+json" : "status",
     pgbouncerHost: loopback.host,
@@ -123,8 +124,14 @@ export async function deploy({ config, names, kit, checked }: DeployArgs) {
     directDatabaseUrl: postgresUrl(logins.owner, direct),
     monitorUrl: postgresUrl(logins.monitor, direct),
     consoleUrl: postgresUrl(logins.monitor, { ...loopback, database: "pgbouncer", port: ports.pgbouncer }),
+    pgbouncerAdminUrl: postgresUrl(logins.admin, {
+      ...loopback,
+      database: "pgbouncer",
+      port: ports.pgbouncer,
+    }),
     poolLimits: config.poolLimits,
-    budget: accountJson(config.budget),
+    /** As text: Pulumi shows its beginning after every `up`, of an object it would show every figure. */
+    budget: JSON.stringify(accountJson(config.budget)),
     /** Empty where `poolkit:observability` is off. */
     prometheusUrl: observed?.url ?? "",
     readme: pulumi.output(readFileSync("Pulumi.README.md", "utf8")),

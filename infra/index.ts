@@ -30,6 +30,7 @@ export const {
   directDatabaseUrl,
   monitorUrl,
   consoleUrl,
+  pgbouncerAdminUrl,
   poolLimits,
   budget,
   prometheusUrl,

@@ -50,7 +50,7 @@ export const CAUSES = {
     meaning: "Postgres does not answer.",
     evidence: "A direct login fails or times out, or PgBouncer says that its server is down.",
     advice:
-      "Check Postgres' container and the end of its log (a full WAL disk stops it, too). Back again, PgBouncer tries after server_login_retry; RECONNECT on its console tries at once.",
+      "Check Postgres' container and the end of its log (a full WAL disk stops it, too). Back again, PgBouncer tries after server_login_retry; RECONNECT on its admin console (output pgbouncerAdminUrl) tries at once.",
     settings: ["server_login_retry"],
   },
   postgres_connections_exhausted: {
@@ -75,7 +75,7 @@ export const CAUSES = {
     evidence:
       "The health query does not come through and SHOW STATE or SHOW DATABASES says paused, or a login is refused as disabled.",
     advice:
-      "Run RESUME, or ENABLE for a disabled database, on PgBouncer's console when the planned work is done.",
+      "Run RESUME, or ENABLE for a disabled database, on PgBouncer's admin console (output pgbouncerAdminUrl) when the planned work is done.",
     settings: ["query_wait_timeout"],
   },
   login_failing: {
@@ -120,7 +120,7 @@ export const CAUSES = {
     evidence:
       "A session has waited for a heavyweight lock for longer than the limit, or such waits exhaust a pool.",
     advice:
-      "See what the blocking session does and let it end, or end it as a superuser: SELECT pg_terminate_backend(pid). Keep transactions short and lock in one order; lock_timeout cuts those that wait.",
+      "See what the blocking session does and let it end, or end it (npx poolkit doctor prints the command). Keep transactions short and lock in one order; lock_timeout cuts those that wait.",
     settings: ["lock_timeout", "statement_timeout"],
   },
   app_pool_leak: {
@@ -138,7 +138,7 @@ export const CAUSES = {
       "Sessions have begun a transaction and do nothing in it, so that they hold a server connection, and perhaps locks.",
     evidence: "A session is idle in transaction for longer than the limit, or such sessions exhaust a pool.",
     advice:
-      "Let the named session commit or roll back, or end it as a superuser: SELECT pg_terminate_backend(pid). Never wait for anything else inside a transaction; idle_in_transaction_session_timeout cuts those that do.",
+      "Let the named session commit or roll back, or end it (npx poolkit doctor prints the command). Never wait for anything else inside a transaction; idle_in_transaction_session_timeout cuts those that do.",
     settings: ["idle_in_transaction_session_timeout", "DATABASE_TRANSACTION_TIMEOUT"],
   },
   slow_queries: {

@@ -29,7 +29,7 @@ export async function inspect(what: TableName, stack: string, options: InspectOp
     if (looked.ok) {
       process.stdout.write(print(table.columns, looked.seen));
     } else {
-      const message = `${new URL(url).host} does not answer: ${looked.message}; run: poolkit doctor -s ${stack}`;
+      const message = `no look at ${new URL(url).host}: ${looked.message}; run: poolkit doctor -s ${stack}`;
       if (seconds === undefined) throw new UserError(message);
       process.stderr.write(`poolkit: ${message}\n`);
     }

@@ -67,7 +67,17 @@ describe("healthSummary", () => {
       pool: {
         application: { mode: "enhanced", limit: 20, totalCount: 3, idleCount: 2, waitingCount: 0 },
         pgbouncer: {
-          pools: [{ user: "app", cl_active: 1, cl_waiting: 2, sv_active: 3, sv_idle: 4, poolSize: 15 }],
+          pools: [
+            {
+              database: "poolkit",
+              user: "app",
+              cl_active: 1,
+              cl_waiting: 2,
+              sv_active: 3,
+              sv_idle: 4,
+              poolSize: 15,
+            },
+          ],
         },
         postgres: { version: "18.6", maxConnections: 100, usedConnections: 7 },
       },
@@ -76,7 +86,7 @@ describe("healthSummary", () => {
       "health       pass",
       "connection   connected, 0 ms through PgBouncer",
       "application  enhanced pool, limit 20, 3 open, 2 idle, 0 waiting",
-      "pgbouncer    app: clients 1 active, 2 waiting; servers 3 active, 4 idle of 15",
+      "pgbouncer    poolkit/app: clients 1 active, 2 waiting; servers 3 active, 4 idle of 15",
       "postgres     7 of 100 connections, version 18.6",
     ]);
   });

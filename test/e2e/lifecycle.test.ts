@@ -134,7 +134,7 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
     const [role] = await stackOf(preset).sql<{ rolconnlimit: number; rolsuper: boolean }>(
       `SELECT rolconnlimit, rolsuper FROM pg_roles WHERE rolname = '${roles.app}'`,
     );
-    const { application, monitor } = (await stackOf(preset).outputs()).budget.roleLimits;
+    const { application, monitor } = JSON.parse((await stackOf(preset).outputs()).budget).roleLimits;
     expect(role).toEqual({ rolconnlimit: application, rolsuper: false });
     const servers = sizes.poolSize + sizes.reservePoolSize;
     // What PgBouncer may open, and a tenth, at least two, for backends that it has given up.
@@ -190,6 +190,7 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
       "metricsToken",
       "metricsUrl",
       "monitorUrl",
+      "pgbouncerAdminUrl",
       "pgbouncerHost",
       "pgbouncerPort",
       "poolLimits",
@@ -221,6 +222,7 @@ describe.each(presetNames)("a stack of preset %s", (preset) => {
       metricsToken: "[secret]",
       consoleUrl: "[secret]",
       monitorUrl: "[secret]",
+      pgbouncerAdminUrl: "[secret]",
     });
   });
 

@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
-import type { AccountJson } from "../../../infra/budget/account-json.ts";
 import { roles } from "../../../infra/names.ts";
 import type { PresetName } from "../../../infra/presets.ts";
 import { freePort } from "../../support/free-port.ts";
@@ -26,7 +25,8 @@ export interface Outputs {
   readonly prometheusUrl: string;
   readonly preset: string;
   readonly poolLimits: Record<string, number>;
-  readonly budget: AccountJson;
+  /** JSON of the whole account. */
+  readonly budget: string;
   readonly readme: string;
 }
 
