@@ -306,17 +306,17 @@ function readEnvironment(
       });
     } else if (reserved.includes(name)) {
       problems.push({ ...at, found: "a variable that the kit sets", allowed: `not ${reserved.join(", ")}` });
+    } else if (typeof value === "string" && hasUrlPassword(value)) {
+      problems.push({
+        ...at,
+        found: "a URL with a password",
+        allowed: `no secrets; the database's URL is in a file of ${setFolder}`,
+      });
     } else if (typeof value !== "string" || /[\0\n\r]/.test(value)) {
       problems.push({
         ...at,
         found: shown(value),
         allowed: "one line of text (a number or switch in quotes)",
-      });
-    } else if (hasUrlPassword(value)) {
-      problems.push({
-        ...at,
-        found: "a URL with a password",
-        allowed: `no secrets; the database's URL is in a file of ${setFolder}`,
       });
     } else {
       environment[name] = value;

@@ -4,6 +4,7 @@ import type { Problem } from "../pgbouncer/values.ts";
 import { postgresAlias, postgresPort, roles } from "./names.ts";
 import { shown } from "./problem-text.ts";
 import { unknownKey } from "./unknown-key.ts";
+import { withoutUrlPasswords } from "./url-password.ts";
 
 type Section = Record<string, string>;
 type Given = Readonly<Record<string, unknown>>;
@@ -73,7 +74,17 @@ export function readPgBouncer(
     peers: entries.peers,
   };
   const all = [...merged.problems, ...problems, ...entryProblems];
-  return { ini, problems: all.map((problem) => ({ ...problem, path: `poolkit:${problem.path}` })) };
+  return { ini, problems: all.map(asTold) };
+}
+
+/** Those that the ini's own rules make show values as they are. */
+function asTold({ path, found, fix, ...problem }: Problem): Problem {
+  return {
+    ...problem,
+    path: `poolkit:${path}`,
+    found: withoutUrlPasswords(found),
+    fix: withoutUrlPasswords(fix),
+  };
 }
 
 /** Lets the exporter read the console. Its driver sends a parameter that PgBouncer would refuse. */

@@ -61,7 +61,7 @@ export function readScrapeJobs(given: Given, isObserved: boolean, problems: Prob
     if (isObject(job)) return [readJob(name, job, problems)];
     problems.push({
       path: `${path}.${name}`,
-      found: shown(job),
+      found: shownAddress(job),
       allowed: `an object of ${Object.keys(scrapeKeys).join(", ")}`,
       fix: `pulumi config rm --path '${path}.${name}'`,
     });
@@ -116,7 +116,7 @@ function readTargets(job: string, given: unknown, problems: Problem[]): string[]
   if (!Array.isArray(given) || given.length === 0) {
     const isAbsent = given === undefined || Array.isArray(given);
     const fix = isAbsent ? set(0) : `pulumi config rm --path '${at}', then ${set(0)}`;
-    problems.push({ path: at, found: shown(given), allowed: scrapeKeys.targets.allowed, fix });
+    problems.push({ path: at, found: shownAddress(given), allowed: scrapeKeys.targets.allowed, fix });
     return [];
   }
   return given.flatMap((target: unknown, index) => {
@@ -132,16 +132,19 @@ type Refused = Pick<Problem, "found" | "allowed">;
 function targetProblem(target: unknown): Refused | undefined {
   const allowed = "host:port, an IPv6 address in brackets; no scheme, path or login";
   const text = typeof target === "string" ? target : "";
-  // What stands before an @ may be a password.
-  if (text.includes("@")) return { found: "an address with a login", allowed };
   const { host = "", port } = /^(?<host>[^\s/]+):(?<port>\d{1,5})$/.exec(text)?.groups ?? {};
   const isPort = Number(port) >= 1 && Number(port) <= 65_535;
-  if (!isHost(host) || !isPort) return { found: shown(target), allowed };
+  if (!isHost(host) || !isPort) return { found: shownAddress(target), allowed };
   if (!isLoopback(host)) return undefined;
   return {
     found: `${shown(target)}, which is Prometheus' own container`,
     allowed: "an address that containers reach, for the engine's machine too",
   };
+}
+
+/** What stands before an @ may be a password. */
+function shownAddress(value: unknown): string {
+  return JSON.stringify(value)?.includes("@") ? "an address with a login" : shown(value);
 }
 
 function isHost(host: string): boolean {

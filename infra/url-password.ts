@@ -2,3 +2,8 @@
 export function hasUrlPassword(text: string): boolean {
   return /\w+:\/\/[^\s/:@]*:[^\s/@]+@/.test(text);
 }
+
+/** The text with `***` in place of the passwords in its URLs. Rather too much is hidden than too little. */
+export function withoutUrlPasswords(text: string): string {
+  return text.replaceAll(/(:\/\/[^\s/:@"]*:)\S+@/g, "$1***@");
+}

@@ -162,6 +162,18 @@ describe("readApplication", () => {
     expect(JSON.stringify(problems)).not.toContain("canary");
   });
 
+  it.each([
+    // A block text of YAML ends in a newline, which is refused as well.
+    ["a variable of two lines", { image, environment: { REDIS_URL: "redis://u:canary@redis:6379\n" } }],
+    ["a variable that is an object", { image, environment: { REDIS: { url: "redis://u:canary@redis" } } }],
+    ["an image", { image: "https://u:canary@registry.example/a shop" }],
+    ["a folder", { context: "https://u:canary/@x@git.example/shop" }],
+  ])("never shows a password in %s", (_what, given) => {
+    const { problems } = read(given);
+    expect(problems).toHaveLength(1);
+    expect(JSON.stringify(problems)).not.toContain("canary");
+  });
+
   it("refuses a Dockerfile that is missing or not below its folder", () => {
     const dockerfile = (name: string) => read({ context, dockerfile: name }).problems.map(({ path }) => path);
     expect(dockerfile("Dockerfile.prod")).toEqual(["poolkit:application.dockerfile"]);

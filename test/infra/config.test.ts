@@ -185,6 +185,23 @@ describe("readConfig refuses", () => {
     expect(text).not.toContain("canary");
   });
 
+  it("and never shows a URL's password", () => {
+    const url = "postgres://u:canary@db.example/shop";
+    const text = refusal({
+      ...good,
+      "poolkit:preset": url,
+      "poolkit:baseImage": url,
+      ...pgbouncer({
+        default_pool_size: url,
+        application_name_add_host: `${url}\n`,
+        ignore_startup_parameters: url,
+        databases: { jobs: { host: url, pool_size: url } },
+      }),
+    });
+    expect(text).toContain("postgres://u:***@db.example");
+    expect(text).not.toContain("canary");
+  });
+
   it("names the nearest key", () => {
     expect(refusal({ ...good, "poolkit:prest": "dev" })).toContain("did you mean poolkit:preset?");
     expect(refusal({ ...good, ...pgbouncer({ defualt_pool_size: 5 }) })).toContain("default_pool_size");

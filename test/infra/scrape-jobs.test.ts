@@ -125,6 +125,19 @@ describe("readScrapeJobs", () => {
     expect(JSON.stringify(problems)).not.toContain("canary");
   });
 
+  it("never shows a password in what is refused for another reason", () => {
+    const { problems } = read({
+      one: { targets: "user:canary@db.example:9854" },
+      two: "user:canary@db.example:9854",
+      three: { targets: [["user:canary@db.example:9854"]] },
+      four: { targets, params: { target: ["https://user:canary@shop.example\n"] } },
+      five: { targets, params: { target: "https://user:canary@shop.example" } },
+      six: { targets, metrics_path: "https://user:canary@shop.example/metrics" },
+    });
+    expect(problems).toHaveLength(6);
+    expect(JSON.stringify(problems)).not.toContain("canary");
+  });
+
   it("reports everything at once", () => {
     const { problems } = read(
       { App: { targets: ["a", "b:1"], scheme: 1, metrics_path: 2, params: { a: 1, b: 2 }, x: 3 }, b: 4 },
