@@ -208,6 +208,7 @@ export function readApplication(
   };
   value("environment");
   const reserved = givenVariables(application).map(({ name }) => name);
+  problems.push(...takenVariables(application, reserved));
   return Object.freeze({
     ...application,
     environment: readEnvironment(given.environment, reserved, problems),
@@ -229,6 +230,30 @@ function accepted(name: string, given: unknown, problems: Problem[]): string | n
     });
   }
   return key.fallback;
+}
+
+/** A URL whose variable another one has: of two equal names in an environment a process sees one. */
+function takenVariables(
+  {
+    databaseUrlVariable,
+    directUrlVariable,
+  }: Pick<OwnApplication, "databaseUrlVariable" | "directUrlVariable">,
+  given: readonly string[],
+): Problem[] {
+  const isTaken = (name: string) => given.filter((other) => other === `${name}_FILE`).length > 1;
+  const problem = (key: string, name: string, other: string): Problem => ({
+    path: `${path}.${key}`,
+    found: `${shown(name)}, and ${other}`,
+    allowed: "a name of its own for each variable",
+    fix: `pulumi config set --path ${path}.${key} <another name>`,
+  });
+  if (directUrlVariable === databaseUrlVariable) {
+    const other = `${path}.databaseUrlVariable is the same`;
+    return [problem("directUrlVariable", databaseUrlVariable, other)];
+  }
+  return Object.entries({ databaseUrlVariable, directUrlVariable }).flatMap(([key, name]) =>
+    name !== undefined && isTaken(name) ? [problem(key, name, `${name}_FILE is the kit's own`)] : [],
+  );
 }
 
 function readSource(

@@ -148,6 +148,24 @@ describe("readApplication", () => {
       "poolkit:application.environment.DB_FILE",
       "the kit sets",
     ],
+    [
+      "one variable for both URLs",
+      { image, databaseUrlVariable: "PG_URL", directUrlVariable: "PG_URL" },
+      "poolkit:application.directUrlVariable",
+      "poolkit:application.databaseUrlVariable",
+    ],
+    [
+      "a direct URL in the pooled one's default",
+      { image, directUrlVariable: "DATABASE_URL" },
+      "poolkit:application.directUrlVariable",
+      "poolkit:application.databaseUrlVariable",
+    ],
+    [
+      "a URL in the variable of the health token",
+      { image, databaseUrlVariable: "HEALTH_TOKEN" },
+      "poolkit:application.databaseUrlVariable",
+      "HEALTH_TOKEN_FILE is the kit's own",
+    ],
   ])("refuses %s", (_what, configured, path, found) => {
     const { problems } = read(configured);
     expect(problems.map((problem) => problem.path)).toEqual([path]);
