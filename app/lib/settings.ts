@@ -53,11 +53,12 @@ const oneOf = (fallback: string, ...words: readonly [string, ...string[]]): Sett
   schema: z.enum(words),
 });
 
+/** As long as the name of a Pulumi stack may be. */
 const name = (fallback: string): Setting => ({
   unit: null,
   fallback,
-  allowed: "1 to 64 letters, digits, dots, dashes or underscores",
-  schema: z.string().regex(/^[\w.-]{1,64}$/),
+  allowed: "1 to 100 letters, digits, dots, dashes or underscores",
+  schema: z.string().regex(/^[\w.-]{1,100}$/),
 });
 
 /** Settings of the process itself: from the environment only, because they cannot change while it runs. */

@@ -16,6 +16,9 @@ const text = (file: string) => readFileSync(path.join(root, file), "utf8");
 /** Read by prisma.config.ts for Prisma's CLI, never by the application. */
 const TOOL_KEYS = ["DIRECT_URL", "DIRECT_URL_FILE"];
 
+/** Pulumi allows 100 letters, digits, dashes, underscores and dots for a stack. */
+const longestName = "a-Stack_1.".repeat(10);
+
 describe("variables", () => {
   it(".env.example has exactly the variables that the application and Prisma's CLI read", () => {
     expect(Object.keys(parseEnv(text(".env.example"))).sort()).toEqual(
@@ -29,7 +32,7 @@ describe("variables", () => {
   });
 
   it.each(presetNames)("infra writes for %s only settings that the application knows and accepts", (name) => {
-    const written = Object.entries(appSettings("a-stack", name, presets[name]));
+    const written = Object.entries(appSettings(longestName, name, presets[name]));
     const known = new Map(Object.entries(LIVE_SETTINGS));
     for (const [key, value] of written) {
       expect(known.get(key)?.schema.safeParse(value).success, `${key}=${value}`).toBe(true);
