@@ -6,6 +6,7 @@ import { METRICS } from "../app/metrics/catalogue.ts";
 import { processRegistry } from "../app/metrics/process-metrics.ts";
 import { budgetText } from "../cli/budget-text.ts";
 import { causes } from "../cli/doctor/causes.ts";
+import { alertSizes } from "../infra/alert-sizes.ts";
 import { applicationKeys } from "../infra/application.ts";
 import { givenFiles, givenVariables, setFolder } from "../infra/application-contract.ts";
 import { type Budget, budgetOf } from "../infra/budget/budget.ts";
@@ -15,7 +16,7 @@ import { overrideTable } from "../infra/overrides.ts";
 import { defaultPorts, presetNames, presets } from "../infra/presets.ts";
 import { problemRow } from "../infra/problem-text.ts";
 import { scrapeKeys } from "../infra/scrape-jobs.ts";
-import type { SizingInput } from "../infra/sizing.ts";
+import { resolveSizing, type SizingInput } from "../infra/sizing.ts";
 import { alertRules } from "../observability/rules.ts";
 import { databaseKeys, peerKeys, userKeys } from "../pgbouncer/entries.ts";
 import { defaultSettings, forcedSettings, withheldSettings } from "../pgbouncer/layers.ts";
@@ -74,8 +75,8 @@ function liveSettingsTable(): string {
 }
 
 function alertsTable(): string {
-  const { queryWaitTimeoutSeconds, poolTimeoutSeconds, poolSize } = presets.prod;
-  const sizes = { queryWaitTimeoutSeconds, poolTimeoutSeconds, poolSize, hasApplicationMetrics: true };
+  const prod = prodInput({});
+  const sizes = alertSizes(prod, resolveSizing(prod).sizing, true);
   return markdown(
     ["alert", "", "fires when", "for"],
     alertRules(sizes).map((rule) => [
@@ -231,8 +232,12 @@ function refusalExample(): string {
 }
 
 function accountOf(overrides: SizingInput["overrides"]): Budget {
+  return budgetOf(prodInput(overrides)).budget;
+}
+
+function prodInput(overrides: SizingInput["overrides"]): SizingInput {
   const none = { pgbouncer: {}, budget: {}, application: {}, observability: false };
-  return budgetOf({ presetName: "prod", databaseName: "poolkit", overrides, ...none }).budget;
+  return { presetName: "prod", databaseName: "poolkit", overrides, ...none };
 }
 
 function budgetTable(): string {

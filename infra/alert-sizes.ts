@@ -3,14 +3,18 @@ import { connectionPath } from "./budget/connection-path.ts";
 import { kitDeployment } from "./budget/deployment.ts";
 import type { Sizing, SizingInput } from "./sizing.ts";
 
-/** What the alerts' thresholds follow from: the application's own pool, as PgBouncer resolves it. Pure. */
+/** What the alerts' thresholds follow from: every pool with its own size and timeout, as PgBouncer resolves them. Pure. */
 export function alertSizes(input: SizingInput, sizing: Sizing, hasApplicationMetrics: boolean): Sizes {
   const { pools } = connectionPath(input, sizing, kitDeployment);
-  const pool = pools.find(({ isApplications }) => isApplications);
   return {
-    queryWaitTimeoutSeconds: pool?.queryWait.value ?? 0,
-    poolTimeoutSeconds: sizing.sizes.poolTimeoutSeconds,
-    poolSize: pool?.size.value ?? 0,
+    pools: pools.map(({ database, user, size, queryWait, isApplications }) => ({
+      database,
+      user,
+      poolSize: size.value,
+      queryWaitTimeoutSeconds: queryWait.value,
+      // Whoever uses another entry has a pool and a patience of their own.
+      poolTimeoutSeconds: isApplications ? sizing.sizes.poolTimeoutSeconds : 0,
+    })),
     hasApplicationMetrics,
   };
 }

@@ -1,13 +1,20 @@
 /** What the thresholds follow from: what PgBouncer and the application are really given, overrides included. */
 export interface Sizes {
-  /** PgBouncer's `query_wait_timeout` in seconds; 0 = a client waits without end. */
-  readonly queryWaitTimeoutSeconds: number;
-  /** DATABASE_POOL_TIMEOUT in seconds: what ends a wait that PgBouncer does not end. */
-  readonly poolTimeoutSeconds: number;
-  /** PgBouncer's `default_pool_size`; 0 = no limit. */
-  readonly poolSize: number;
+  readonly pools: readonly PoolSizes[];
   /** Whether the application shows metrics (the reference application does). */
   readonly hasApplicationMetrics: boolean;
+}
+
+/** One pool of PgBouncer: a database entry and a role. */
+export interface PoolSizes {
+  readonly database: string;
+  readonly user: string;
+  /** Its `pool_size`; 0 = no limit. */
+  readonly poolSize: number;
+  /** Its `query_wait_timeout` in seconds; 0 = a client waits without end. */
+  readonly queryWaitTimeoutSeconds: number;
+  /** DATABASE_POOL_TIMEOUT in seconds: what ends a wait that PgBouncer does not end. 0 = nothing does. */
+  readonly poolTimeoutSeconds: number;
 }
 
 /** An alert as Prometheus reads it. Times in Prometheus' own notation. */
@@ -16,7 +23,11 @@ export interface AlertRule {
   readonly expr: string;
   /** How long it must hold before it fires. */
   readonly for: string;
-  readonly labels: { readonly severity: "warning" | "critical" };
+  readonly labels: {
+    readonly severity: "warning" | "critical";
+    /** That of the series, too: it tells the rules of one name apart. */
+    readonly database?: string;
+  };
   /** What is the case with its numbers, and what to do. */
   readonly annotations: { readonly summary: string; readonly description: string };
 }
@@ -28,8 +39,6 @@ export const jobs = Object.freeze({ app: "app", pgbouncer: "pgbouncer", postgres
 const connectionsShare = 0.8;
 /** Share of a pool whose server connections work above which it is called full. */
 const poolShare = 0.9;
-/** PgBouncer's console is a pool of its own, without servers. */
-const pools = `job="${jobs.pgbouncer}",database!="pgbouncer"`;
 /** The sizes are this stack's: another Postgres that Prometheus is told to ask must not count. */
 const postgres = `job="${jobs.postgres}"`;
 /** Of all its series; the dashboard shows the alerts of one stack. */
@@ -48,7 +57,8 @@ const backupAgeHours = 26;
 /** Every alert of a stack. */
 export function alertRules(sizes: Sizes): AlertRule[] {
   return [
-    ...waitRules(sizes),
+    ...sizes.pools.flatMap(poolRules),
+    connectionsRule(),
     ...reachRules(),
     ...certificateRules(),
     ...backupRules(),
@@ -56,17 +66,26 @@ export function alertRules(sizes: Sizes): AlertRule[] {
   ];
 }
 
-function waitRules({ queryWaitTimeoutSeconds, poolTimeoutSeconds, poolSize }: Sizes): AlertRule[] {
-  const isEndless = queryWaitTimeoutSeconds === 0;
-  const [timeout, name] = isEndless
-    ? [poolTimeoutSeconds, "DATABASE_POOL_TIMEOUT"]
-    : [queryWaitTimeoutSeconds, "query_wait_timeout"];
-  const bounded: AlertRule[] = [
+/** Each pool against its own size and timeout: another entry's may be much smaller or more patient. */
+function poolRules(sizes: PoolSizes): AlertRule[] {
+  return [...fullRules(sizes), ...timeoutRules(sizes)];
+}
+
+function seriesOf({ database, user }: PoolSizes): string {
+  return `job="${jobs.pgbouncer}",database="${database}",user="${user}"`;
+}
+
+/** A pool without a limit is never full. */
+function fullRules(sizes: PoolSizes): AlertRule[] {
+  const { database, poolSize } = sizes;
+  const pool = seriesOf(sizes);
+  if (poolSize === 0) return [];
+  return [
     {
       alert: "PgBouncerClientsWaiting",
-      expr: `pgbouncer_pools_client_waiting_connections{${pools}} > ${poolSize}`,
+      expr: `pgbouncer_pools_client_waiting_connections{${pool}} > ${poolSize}`,
       for: "1m",
-      labels: { severity: "warning" },
+      labels: { severity: "warning", database },
       annotations: {
         summary: "More clients wait in PgBouncer than the pool has connections",
         description: `{{ $value }} clients of {{ $labels.database }}/{{ $labels.user }} wait, the pool has ${poolSize} connections: each of them waits for at least one whole transaction. Look for slow queries and locks (poolkit doctor) before raising poolSize.`,
@@ -74,39 +93,51 @@ function waitRules({ queryWaitTimeoutSeconds, poolTimeoutSeconds, poolSize }: Si
     },
     {
       alert: "PgBouncerPoolSaturated",
-      expr: `pgbouncer_pools_server_active_connections{${pools}} / ${poolSize} > ${poolShare}`,
+      expr: `pgbouncer_pools_server_active_connections{${pool}} / ${poolSize} > ${poolShare}`,
       for: "5m",
-      labels: { severity: "warning" },
+      labels: { severity: "warning", database },
       annotations: {
         summary: "Nearly all connections of PgBouncer's pool work all the time",
         description: `{{ $value | humanizePercentage }} of the ${poolSize} connections of {{ $labels.database }}/{{ $labels.user }} work. poolkit budget --observe says whether the pool is too small.`,
       },
     },
   ];
+}
+
+/** Where nothing ends a wait, none is near its end. */
+function timeoutRules(sizes: PoolSizes): AlertRule[] {
+  const { database, queryWaitTimeoutSeconds, poolTimeoutSeconds } = sizes;
+  const [timeout, name] =
+    queryWaitTimeoutSeconds === 0
+      ? [poolTimeoutSeconds, "DATABASE_POOL_TIMEOUT"]
+      : [queryWaitTimeoutSeconds, "query_wait_timeout"];
+  if (timeout === 0) return [];
   return [
-    ...(poolSize === 0 ? [] : bounded),
     {
       alert: "PgBouncerWaitNearTimeout",
-      expr: `pgbouncer_pools_client_maxwait_seconds{${pools}} > ${timeout / 2}`,
+      expr: `pgbouncer_pools_client_maxwait_seconds{${seriesOf(sizes)}} > ${timeout / 2}`,
       for: "30s",
-      labels: { severity: "critical" },
+      labels: { severity: "critical", database },
       annotations: {
         summary: "Clients wait in PgBouncer for more than half of their timeout",
         description: `The longest wait of {{ $labels.database }}/{{ $labels.user }} is {{ $value }} s; after ${timeout} s (${name}) requests fail. poolkit doctor names what holds the connections.`,
       },
     },
-    {
-      alert: "PostgresConnectionsHigh",
-      expr: `${perStack("pg_stat_activity_count")} / ${perStack("pg_settings_max_connections")} > ${connectionsShare}`,
-      for: "1m",
-      labels: { severity: "warning" },
-      annotations: {
-        summary: "Postgres is nearly full",
-        description:
-          "{{ $value | humanizePercentage }} of max_connections are taken. poolkit inspect queries shows by whom.",
-      },
-    },
   ];
+}
+
+function connectionsRule(): AlertRule {
+  return {
+    alert: "PostgresConnectionsHigh",
+    expr: `${perStack("pg_stat_activity_count")} / ${perStack("pg_settings_max_connections")} > ${connectionsShare}`,
+    for: "1m",
+    labels: { severity: "warning" },
+    annotations: {
+      summary: "Postgres is nearly full",
+      description:
+        "{{ $value | humanizePercentage }} of max_connections are taken. poolkit inspect queries shows by whom.",
+    },
+  };
 }
 
 function reachRules(): AlertRule[] {

@@ -2,11 +2,13 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { alertSizes } from "../../infra/alert-sizes.ts";
 import { kitDeployment } from "../../infra/budget/deployment.ts";
 import { roles } from "../../infra/names.ts";
-import { presets } from "../../infra/presets.ts";
+import { resolveSizing } from "../../infra/sizing.ts";
 import { sections } from "../../observability/panels.ts";
 import { alertRules } from "../../observability/rules.ts";
+import { input } from "../support/configurations.ts";
 import { eventually } from "../support/load.ts";
 import { resourcesOf } from "./support/engine.ts";
 import { startExporter, type TestExporter } from "./support/exporter.ts";
@@ -18,6 +20,7 @@ import { type Component, TestStack } from "./support/stack.ts";
 const project = new Project();
 const observed = ["prometheus", "pgbouncer-exporter", "postgres-exporter"] as const;
 const others: readonly Component[] = ["postgres", "pgbouncer", "app"];
+const sizes = alertSizes(input(), resolveSizing(input()).sizing, true);
 let stack: TestStack;
 /** What the stack was before it was switched on. */
 let before: { readonly ids: string[]; readonly resources: string[] };
@@ -171,7 +174,7 @@ describe("with poolkit:observability", () => {
   });
 
   it("evaluates every alert rule, and none fires", async () => {
-    const wanted = alertRules({ ...presets.prod, hasApplicationMetrics: true });
+    const wanted = alertRules(sizes);
     const rules = async () => {
       const { groups } = await prometheus<{ groups: { rules: Rule[] }[] }>("rules?type=alert");
       return groups.flatMap((group) => group.rules);
@@ -185,10 +188,7 @@ describe("with poolkit:observability", () => {
   });
 
   it("exposes every metric that rules and dashboard ask for", async () => {
-    const asked = [
-      ...alertRules({ ...presets.prod, hasApplicationMetrics: true }).map(({ expr }) => expr),
-      ...dashboardExpressions,
-    ];
+    const asked = [...alertRules(sizes).map(({ expr }) => expr), ...dashboardExpressions];
     const metric = /\b(?:(?:pgbouncer|pg|poolkit|db_client|http_server|nodejs)_\w+|up)\b/g;
     const names = new Set(asked.flatMap((expression) => expression.match(metric) ?? []));
     const known = new Set(await prometheus<string[]>("label/__name__/values"));
@@ -199,6 +199,16 @@ describe("with poolkit:observability", () => {
       const text = asDrawn(expression);
       const answer = await fetch(`${prometheusUrl}/api/v1/query?query=${encodeURIComponent(text)}`);
       expect(answer.status, text).toBe(200);
+    }
+  });
+
+  it("shows the application's pool as the alerts of pools ask for it", async () => {
+    const ofPools = alertRules(sizes).filter(({ labels }) => labels.database !== undefined);
+    expect(ofPools).toHaveLength(3);
+    for (const { expr } of ofPools) {
+      const series = expr.slice(0, expr.indexOf("}") + 1);
+      const { result } = await prometheus<{ result: unknown[] }>(`query?query=${encodeURIComponent(series)}`);
+      expect(result, series).toHaveLength(1);
     }
   });
 

@@ -49,25 +49,25 @@ describe("poolkit:observability", () => {
 });
 
 describe("the sizes that alerts follow", () => {
-  const sizes = (wanted: SizingInput) => alertSizes(wanted, resolveSizing(wanted).sizing, true);
+  const pools = (wanted: SizingInput) => alertSizes(wanted, resolveSizing(wanted).sizing, true).pools;
 
   it("are the preset's under the user's overrides", () => {
-    expect(sizes(input())).toMatchObject({
-      queryWaitTimeoutSeconds: 5,
-      poolTimeoutSeconds: 10,
-      poolSize: 15,
-    });
-    expect(sizes(overrides({ queryWaitTimeoutSeconds: 4, poolSize: 12 }))).toMatchObject({
-      queryWaitTimeoutSeconds: 4,
-      poolSize: 12,
-    });
+    const application = { database: "poolkit", user: "poolkit_app", poolTimeoutSeconds: 10 };
+    expect(pools(input())).toEqual([{ ...application, queryWaitTimeoutSeconds: 5, poolSize: 15 }]);
+    expect(pools(overrides({ queryWaitTimeoutSeconds: 4, poolSize: 12 }))).toEqual([
+      { ...application, queryWaitTimeoutSeconds: 4, poolSize: 12 },
+    ]);
   });
 
-  it("are those of the application's own entries, where it has some", () => {
+  it("are those of each entry for itself", () => {
     const entries = {
       default_pool_size: 12,
-      databases: { poolkit: { pool_size: 9 }, reports: { pool_size: 3 } },
+      databases: { poolkit: { pool_size: 9 }, jobs: { pool_size: 3, query_wait_timeout: 60 }, reports: {} },
     };
-    expect(sizes(pgbouncer(entries)).poolSize).toBe(9);
+    expect(pools(pgbouncer(entries))).toMatchObject([
+      { database: "poolkit", poolSize: 9, queryWaitTimeoutSeconds: 5, poolTimeoutSeconds: 10 },
+      { database: "jobs", poolSize: 3, queryWaitTimeoutSeconds: 60, poolTimeoutSeconds: 0 },
+      { database: "reports", poolSize: 12, queryWaitTimeoutSeconds: 5, poolTimeoutSeconds: 0 },
+    ]);
   });
 });

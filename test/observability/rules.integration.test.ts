@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { type Preset, presetNames, presets } from "../../infra/presets.ts";
 import { rulesYaml } from "../../observability/config.ts";
-import { alertRules, type Sizes } from "../../observability/rules.ts";
+import { alertRules, type PoolSizes, type Sizes } from "../../observability/rules.ts";
 import { engineAvailable } from "../support/postgres18.ts";
 import { promtool } from "../support/promtool.ts";
 
@@ -20,10 +20,11 @@ interface Case {
   readonly quiet: readonly Series[];
 }
 
-const pool = '{job="pgbouncer",database="poolkit",user="poolkit_app"}';
+const labelsOf = (database: string) => `{job="pgbouncer",database="${database}",user="poolkit_app"}`;
+const pool = labelsOf("poolkit");
 const one = (series: string) => (value: number | string) => [{ series, values: `${value}x80` }];
 
-function casesOf(sizes: Sizes): Record<string, Case> {
+function casesOf(sizes: PoolSizes): Record<string, Case> {
   // Of another PgBouncer and another Postgres, which somebody has Prometheus ask, too: the sizes are not theirs.
   const foreign = (metric: string, value: number) =>
     one(`${metric}{job="reports",database="reports"}`)(value);
@@ -142,15 +143,55 @@ function testFile(rules: string, cases: Readonly<Record<string, Case>>): string 
   });
 }
 
-function sizesOf({ queryWaitTimeoutSeconds, poolTimeoutSeconds, poolSize }: Preset): Sizes {
-  return { queryWaitTimeoutSeconds, poolTimeoutSeconds, poolSize, hasApplicationMetrics: true };
+function poolOf({ queryWaitTimeoutSeconds, poolTimeoutSeconds, poolSize }: Preset): PoolSizes {
+  const pool = { database: "poolkit", user: "poolkit_app" };
+  return { ...pool, queryWaitTimeoutSeconds, poolTimeoutSeconds, poolSize };
+}
+
+const only = (pool: PoolSizes): Sizes => ({ pools: [pool], hasApplicationMetrics: true });
+
+/** An entry beside the application's, smaller and more patient; the application's own is quiet up to its own limits. */
+const jobs: PoolSizes = {
+  database: "jobs",
+  user: "poolkit_app",
+  poolSize: 3,
+  queryWaitTimeoutSeconds: 60,
+  poolTimeoutSeconds: 0,
+};
+
+function casesBeside(application: PoolSizes): Record<string, Case> {
+  const both = (metric: string, ofJobs: number, ofApplication: number) => [
+    ...one(`${metric}${labelsOf("jobs")}`)(ofJobs),
+    ...one(`${metric}${pool}`)(ofApplication),
+  ];
+  const waiting = "pgbouncer_pools_client_waiting_connections";
+  const active = "pgbouncer_pools_server_active_connections";
+  const wait = "pgbouncer_pools_client_maxwait_seconds";
+  const { poolSize, queryWaitTimeoutSeconds } = application;
+  return {
+    PgBouncerClientsWaiting: {
+      fires: both(waiting, 4, poolSize),
+      firesToo: both(waiting, 3, poolSize + 1),
+      quiet: both(waiting, 3, poolSize),
+    },
+    PgBouncerPoolSaturated: {
+      fires: both(active, 3, 13),
+      firesToo: both(active, 2, 14),
+      quiet: both(active, 2, 13),
+    },
+    PgBouncerWaitNearTimeout: {
+      fires: both(wait, 30.1, 0),
+      firesToo: both(wait, 0, queryWaitTimeoutSeconds / 2 + 0.1),
+      quiet: both(wait, 30, queryWaitTimeoutSeconds / 2),
+    },
+  };
 }
 
 describe.skipIf(!(await engineAvailable()))("the alerts", () => {
   it("fire where they should and nowhere else, with every preset", async () => {
     const files = presetNames.map((preset): [string, string][] => {
-      const sizes = sizesOf(presets[preset]);
-      const rules = alertRules(sizes);
+      const sizes = poolOf(presets[preset]);
+      const rules = alertRules(only(sizes));
       const cases = casesOf(sizes);
       expect(Object.keys(cases).sort()).toEqual(rules.map(({ alert }) => alert).sort());
       return [
@@ -169,9 +210,24 @@ describe.skipIf(!(await engineAvailable()))("the alerts", () => {
     expect(linted.code, linted.text).toBe(0);
   });
 
+  it("of a second entry follow its own size and timeout", async () => {
+    const application = poolOf(presets.prod);
+    const rules = alertRules({ pools: [application, jobs], hasApplicationMetrics: true });
+    const files = {
+      "jobs.rules.yml": rulesYaml(rules),
+      "cases.yml": testFile("jobs.rules.yml", { ...casesOf(application), ...casesBeside(application) }),
+    };
+    const tested = await promtool(["test", "rules", "cases.yml"], { files });
+    expect(tested.code, tested.text).toBe(0);
+    const linted = await promtool(["check", "rules", "--lint=all", "--lint-fatal", "jobs.rules.yml"], {
+      files,
+    });
+    expect(linted.code, linted.text).toBe(0);
+  });
+
   it("are those of another preset when the thresholds do not follow it", async () => {
-    const rules = alertRules(sizesOf(presets.prod));
-    const cases = casesOf(sizesOf(presets["high-load"]));
+    const rules = alertRules(only(poolOf(presets.prod)));
+    const cases = casesOf(poolOf(presets["high-load"]));
     const files = {
       "prod.rules.yml": rulesYaml(rules),
       "cases.yml": testFile("prod.rules.yml", cases),

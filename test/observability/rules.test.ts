@@ -1,12 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { alertRules, type Sizes } from "../../observability/rules.ts";
+import { alertRules, type PoolSizes, type Sizes } from "../../observability/rules.ts";
 
-const prod: Sizes = {
+const pool: PoolSizes = {
+  database: "poolkit",
+  user: "poolkit_app",
   queryWaitTimeoutSeconds: 5,
   poolTimeoutSeconds: 10,
   poolSize: 15,
-  hasApplicationMetrics: true,
 };
+const prod: Sizes = { pools: [pool], hasApplicationMetrics: true };
+const withPool = (values: Partial<PoolSizes>): Sizes => ({ ...prod, pools: [{ ...pool, ...values }] });
 const expressions = (sizes: Sizes) =>
   new Map(alertRules(sizes).map(({ alert, expr }): [string, string] => [alert, expr]));
 
@@ -19,12 +22,30 @@ describe("the alerts' thresholds", () => {
   });
 
   it("take the application's timeout where PgBouncer lets clients wait without end", () => {
-    const rules = expressions({ ...prod, queryWaitTimeoutSeconds: 0 });
+    const rules = expressions(withPool({ queryWaitTimeoutSeconds: 0 }));
     expect(rules.get("PgBouncerWaitNearTimeout")).toMatch(/> 5$/);
   });
 
+  it("are each pool's own, and that of a wait is left out where nothing ends it", () => {
+    const jobs = {
+      ...pool,
+      database: "jobs",
+      poolSize: 3,
+      queryWaitTimeoutSeconds: 0,
+      poolTimeoutSeconds: 0,
+    };
+    const rules = alertRules({ ...prod, pools: [pool, jobs] });
+    const ofJobs = rules.filter(({ labels }) => labels.database === "jobs");
+    expect(ofJobs.map(({ alert }) => alert)).toEqual(["PgBouncerClientsWaiting", "PgBouncerPoolSaturated"]);
+    expect(ofJobs.map(({ expr }) => expr)).toEqual([
+      'pgbouncer_pools_client_waiting_connections{job="pgbouncer",database="jobs",user="poolkit_app"} > 3',
+      'pgbouncer_pools_server_active_connections{job="pgbouncer",database="jobs",user="poolkit_app"} / 3 > 0.9',
+    ]);
+    expect(rules.slice(0, 3)).toEqual(alertRules(prod).slice(0, 3));
+  });
+
   it("leave out what has no limit, and an application that shows no metrics", () => {
-    const rules = expressions({ ...prod, poolSize: 0, hasApplicationMetrics: false });
+    const rules = expressions({ ...withPool({ poolSize: 0 }), hasApplicationMetrics: false });
     expect([...rules.keys()].sort()).toEqual([
       "BackupMissing",
       "BackupOverdue",

@@ -54,8 +54,9 @@ describe.skipIf(!(await engineAvailable()))("PrometheusConfig on a running Prome
   }
 
   function rules(poolSize: number): string {
-    const sizes = { queryWaitTimeoutSeconds: 5, poolTimeoutSeconds: 10, hasApplicationMetrics: true };
-    return rulesYaml(alertRules({ ...sizes, poolSize }));
+    const timeouts = { queryWaitTimeoutSeconds: 5, poolTimeoutSeconds: 10 };
+    const pool = { database: "poolkit", user: "poolkit_app", ...timeouts, poolSize };
+    return rulesYaml(alertRules({ pools: [pool], hasApplicationMetrics: true }));
   }
 
   async function runningRules(): Promise<string> {
