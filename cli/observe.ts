@@ -23,6 +23,13 @@ interface Counters {
   readonly postgres: Observation["postgres"];
 }
 
+/** The application's pool at one moment. */
+interface Look {
+  readonly waiting: number;
+  readonly working: number;
+  readonly poolSize: number;
+}
+
 /**
  * Watches a deployed stack for so long and returns what it did meanwhile. Two connections, one look every half second.
  * @throws UserError when the stack does not answer or PgBouncer was restarted meanwhile
@@ -35,11 +42,10 @@ export async function observe(
   return await withClients([viewpoint.consoleUrl, viewpoint.monitorUrl], async ([console, postgres]) => {
     const before = await counters(console, postgres, viewpoint.database);
     const deadline = before.at + seconds;
-    const waitingClients: number[] = [];
-    let poolSize = 0;
+    const looks: Look[] = [];
     while (performance.now() / 1000 < deadline) {
       await sleep(Math.min(lookEveryMs, Math.max(0, 1000 * deadline - performance.now())));
-      ({ poolSize } = await look(console, viewpoint, waitingClients));
+      looks.push(await look(console, viewpoint));
     }
     const after = await counters(console, postgres, viewpoint.database);
     if (after.transactions < before.transactions) {
@@ -50,8 +56,9 @@ export async function observe(
       transactions: after.transactions - before.transactions,
       transactionSeconds: after.transactionSeconds - before.transactionSeconds,
       waitSeconds: after.waitSeconds - before.waitSeconds,
-      waitingClients,
-      poolSize,
+      waitingClients: looks.map(({ waiting }) => waiting),
+      workingConnections: looks.map(({ working }) => working),
+      poolSize: looks.at(-1)?.poolSize ?? 0,
       postgres: {
         transactions: after.postgres.transactions - before.postgres.transactions,
         activeSeconds: after.postgres.activeSeconds - before.postgres.activeSeconds,
@@ -111,14 +118,17 @@ async function counters(console: pg.Client, postgres: pg.Client, database: strin
   };
 }
 
-async function look(console: pg.Client, { database, user }: Viewpoint, waitingClients: number[]) {
+async function look(console: pg.Client, { database, user }: Viewpoint): Promise<Look> {
   const pool = await rowOf(console, "SHOW POOLS", (row) => row.database === database && row.user === user);
-  waitingClients.push(Number(pool?.cl_waiting ?? 0));
   const role = await rowOf(console, "SHOW USERS", (row) => row.name === user);
   const entry = await rowOf(console, "SHOW DATABASES", (row) => row.name === database);
   // The role's own size wins; the column is empty where it has none.
   const own = role?.pool_size ?? "";
-  return { poolSize: Number(own === "" ? entry?.pool_size : own) || 0 };
+  return {
+    waiting: Number(pool?.cl_waiting ?? 0),
+    working: Number(pool?.sv_active ?? 0),
+    poolSize: Number(own === "" ? entry?.pool_size : own) || 0,
+  };
 }
 
 async function rowOf(

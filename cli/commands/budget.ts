@@ -1,4 +1,5 @@
 import { accountJson } from "../../infra/budget/account-json.ts";
+import { allowedPoolSize } from "../../infra/budget/allowed-pool-size.ts";
 import { budgetOf } from "../../infra/budget/budget.ts";
 import { adviseOn } from "../../infra/budget/observation.ts";
 import { roles } from "../../infra/names.ts";
@@ -23,12 +24,13 @@ export async function budget(stack: string, json: boolean): Promise<number> {
   return account.advice.length > 0 ? 1 : 0;
 }
 
-/** `poolkit budget --observe`: what the load says about the pool of a deployed stack. 0 = right or idle, 1 = it does not fit. */
+/** `poolkit budget --observe`: what the load says about the pool of a deployed stack. 0 = right or idle, else 1. */
 export async function budgetObserved(stack: string, seconds: number, json: boolean): Promise<number> {
   const [{ input }, urls] = await Promise.all([sizingInput(stack), readMonitorUrls(stack)]);
   const { sizing } = budgetOf(input);
   const viewpoint = { ...urls, database: input.databaseName, user: roles.app };
-  const advice = adviseOn(await observe(viewpoint, seconds, sizing.options.databaseCores));
+  const seen = await observe(viewpoint, seconds, sizing.options.databaseCores);
+  const advice = adviseOn(seen, (wanted) => allowedPoolSize(input, wanted));
   process.stdout.write(json ? `${JSON.stringify({ stack, ...advice })}\n` : `${adviceText(advice)}\n`);
   return advice.verdict === "right" || advice.verdict === "idle" ? 0 : 1;
 }

@@ -59,6 +59,12 @@ export function failingChecks(
   return new Set(checks.filter((check) => !holds(check)).map(({ id }) => id));
 }
 
+/** Those of them that refuse the configuration. */
+export function refusedChecks(input: SizingInput): ReadonlySet<string> {
+  const checks = checksOf(input, resolveSizing(input).sizing, kitDeployment);
+  return new Set(checks.filter((check) => check.severity === "refuse" && !holds(check)).map(({ id }) => id));
+}
+
 function problemOf(check: Check, fix: Fix | undefined): Problem {
   // The setting that the user touched is the one to name; else the one that mends it.
   const own = check.knobs.find(({ figure }) => figure.isUsers)?.figure.path;

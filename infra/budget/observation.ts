@@ -7,6 +7,8 @@ export interface Observation {
   readonly waitSeconds: number;
   /** Clients that waited, as seen at each look in between. */
   readonly waitingClients: readonly number[];
+  /** Server connections that a client had, at each of these looks. */
+  readonly workingConnections: readonly number[];
   /** `pool_size` of the application's pool; 0 = no limit. */
   readonly poolSize: number;
   /** Postgres' own figures (pg_stat_database), all sessions of the database. */
@@ -21,7 +23,7 @@ export interface Observation {
 
 /** Whether the pool fits what was seen, with the figures that say so. */
 export interface Advice {
-  readonly verdict: "too small" | "right" | "too large" | "idle";
+  readonly verdict: "too small" | "limited by cores" | "right" | "too large" | "idle" | "stuck";
   /** Arrival rate in transactions per second (λ). */
   readonly arrivalRate: number;
   /** Mean time a transaction holds a server connection, in seconds (W). */
@@ -54,8 +56,11 @@ const fewestTransactions = 100;
 const generous = 3;
 const smallestPool = 2;
 
-/** Judges the pool by Little's law. Pure. */
-export function adviseOn(seen: Observation): Advice {
+/**
+ * Judges the pool by Little's law. Pure.
+ * @param allowed the largest size up to the one that is asked for which the account of the stack lets through
+ */
+export function adviseOn(seen: Observation, allowed: (size: number) => number = (size) => size): Advice {
   const per = (time: number) => (seen.transactions === 0 ? 0 : time / seen.transactions);
   const arrivalRate = seen.transactions / seen.seconds;
   const busy = seen.transactionSeconds / seen.seconds;
@@ -63,8 +68,7 @@ export function adviseOn(seen: Observation): Advice {
   const needed = Math.max(smallestPool, Math.ceil(busy / targetUtilisation));
   const activeSessions = seen.postgres.activeSeconds / seen.seconds;
   const inTransaction = seen.postgres.activeSeconds + seen.postgres.idleInTransactionSeconds;
-  const looksWithQueue = seen.waitingClients.filter((clients) => clients > 0).length;
-  const isQueueing = looksWithQueue * 2 > seen.waitingClients.length && waiting >= 0.5;
+  const isQueueing = mostly(seen.waitingClients, (clients) => clients > 0) && waiting >= 0.5;
   const figures = {
     arrivalRate,
     transactionSeconds: per(seen.transactionSeconds),
@@ -83,19 +87,40 @@ export function adviseOn(seen: Observation): Advice {
     suggestedPoolSize,
     reason,
   });
+  if (seen.transactions < fewestTransactions && isStuck(seen)) {
+    const taken = seen.workingConnections.at(-1) ?? 0;
+    const reason = `clients wait, ${taken} of ${seen.poolSize} connections are taken and ${seen.transactions} transactions ended: poolkit doctor says what holds them up; look there first`;
+    return say("stuck", seen.poolSize, reason);
+  }
   if (seen.transactions < fewestTransactions) {
     return say("idle", seen.poolSize, `${seen.transactions} transactions say nothing about a load`);
   }
   if (seen.poolSize > 0 && (needed > seen.poolSize || isQueueing)) {
-    const size = Math.max(needed, Math.ceil((busy + waiting) / targetUtilisation));
-    return say(
-      "too small",
-      size,
-      isQueueing ? "clients wait for a connection" : "busy more than 70 % of the time",
-    );
+    const reason = isQueueing ? "clients wait for a connection" : "busy more than 70 % of the time";
+    if (figures.isLimitedByCores) {
+      return say("limited by cores", seen.poolSize, `${reason}, and a larger pool would not help`);
+    }
+    const wanted = Math.max(needed, Math.ceil((busy + waiting) / targetUtilisation));
+    const size = Math.max(seen.poolSize, allowed(wanted));
+    const cap = size < wanted ? `; it takes ${wanted}, and the account allows ${size}` : "";
+    return say("too small", size, `${reason}${cap}`);
   }
   if (seen.poolSize === 0 || seen.poolSize > generous * needed) {
     return say("too large", needed, `${needed} connections carry this load at 70 %`);
   }
   return say("right", seen.poolSize, "busy less than 70 % of the time, and nobody waits long");
+}
+
+/**
+ * Whether all wait and nothing moves. PgBouncer counts a transaction, its time and its wait when it ends, so that its
+ * counters alone look like rest. Clients that come back only now and then count where the pool is full meanwhile.
+ */
+function isStuck({ waitingClients, workingConnections, poolSize }: Observation): boolean {
+  const isFull = poolSize > 0 && mostly(workingConnections, (connections) => connections >= poolSize);
+  const waits = (clients: number) => clients > 0;
+  return mostly(waitingClients, waits) || (isFull && waitingClients.some(waits));
+}
+
+function mostly(looks: readonly number[], is: (look: number) => boolean): boolean {
+  return looks.filter(is).length * 2 > looks.length;
 }

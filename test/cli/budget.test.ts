@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { adviceText, budgetText } from "../../cli/budget-text.ts";
 import { accountJson } from "../../infra/budget/account-json.ts";
+import { allowedPoolSize } from "../../infra/budget/allowed-pool-size.ts";
 import { budgetOf } from "../../infra/budget/budget.ts";
 import { adviseOn } from "../../infra/budget/observation.ts";
 
@@ -161,10 +162,15 @@ describe("advice from live figures", () => {
     transactionSeconds: 50,
     waitSeconds: 0,
     waitingClients: [0, 0, 0],
+    workingConnections: [5, 4, 6],
     poolSize: 10,
     postgres: { transactions: 1000, activeSeconds: 20, idleInTransactionSeconds: 5 },
     databaseCores: 4,
   };
+
+  // PgBouncer counts a transaction, its time and its wait when it ends.
+  const few = { transactions: 3, transactionSeconds: 0.1 };
+  const busyCores = { ...seen.postgres, activeSeconds: 40 };
 
   it("is Little's law: rate x time = busy connections", () => {
     const advice = adviseOn(seen);
@@ -181,17 +187,64 @@ describe("advice from live figures", () => {
     ["no limit at all", { poolSize: 0 }, "too large", 8],
     ["hardly any load", { transactions: 99 }, "idle", 10],
     ["no load", { transactions: 0, transactionSeconds: 0 }, "idle", 10],
+    ["a queue that was there once and hardly any load", { ...few, waitingClients: [0, 2, 0] }, "idle", 10],
+    ["a full pool that nobody waits for", { ...few, workingConnections: [10, 10, 10] }, "idle", 10],
+    ["a queue that nobody serves", { ...few, waitingClients: [4, 5, 5] }, "stuck", 10],
+    [
+      "a full pool whose clients come back only now and then",
+      { ...few, workingConnections: [10, 10, 10], waitingClients: [0, 2, 0] },
+      "stuck",
+      10,
+    ],
+    [
+      "clients that wait while the cores are busy",
+      { waitSeconds: 60, waitingClients: [3, 4, 9], postgres: busyCores },
+      "limited by cores",
+      10,
+    ],
+    ["busy cores and a pool that does", { postgres: busyCores }, "right", 10],
   ])("judges %s", (_what, figures, verdict, size) => {
     expect(adviseOn({ ...seen, ...figures })).toMatchObject({ verdict, suggestedPoolSize: size });
   });
 
   it("says when the cores are the limit, not the pool", () => {
-    const advice = adviseOn({
-      ...seen,
-      transactionSeconds: 100,
-      postgres: { ...seen.postgres, activeSeconds: 40 },
+    const text = adviceText(adviseOn({ ...seen, transactionSeconds: 100, postgres: busyCores }));
+    expect(text).toContain("pool         limited by cores: busy more than 70 % of the time");
+    expect(text).toContain("more connections would only wait inside Postgres");
+    expect(text).not.toContain("suggestion");
+  });
+
+  it("says who tells what a pool is stuck at", () => {
+    const stuck = { ...seen, ...few, waitingClients: [4, 5, 5], workingConnections: [10, 10, 10] };
+    const text = adviceText(adviseOn(stuck));
+    expect(text).toContain(
+      "pool         stuck: clients wait, 10 of 10 connections are taken and 3 transactions ended",
+    );
+    expect(text).toContain("poolkit doctor");
+    expect(text).not.toContain("suggestion");
+  });
+
+  it("suggests no more than the account allows", () => {
+    const small = { ...seen, transactionSeconds: 75 };
+    expect(adviseOn(small, (size) => Math.min(size, 20)).suggestedPoolSize).toBe(11);
+    expect(adviseOn({ ...small, transactionSeconds: 90 }, (size) => Math.min(size, 12))).toMatchObject({
+      verdict: "too small",
+      suggestedPoolSize: 12,
+      reason: "busy more than 70 % of the time; it takes 13, and the account allows 12",
     });
-    expect(adviceText(advice)).toContain("more connections would only wait inside Postgres");
-    expect(adviceText(advice)).toContain("too small");
+    expect(adviseOn(small, (size) => Math.min(size, 10))).toMatchObject({
+      verdict: "too small",
+      suggestedPoolSize: 10,
+    });
+  });
+
+  it("asks the account for its own stack: caps and Postgres as they are", () => {
+    expect(allowedPoolSize(wanted, 18)).toBe(18);
+    expect(allowedPoolSize(wanted, 40)).toBe(25);
+    expect(allowedPoolSize({ ...wanted, pgbouncer: { databases: { poolkit: { pool_size: 9 } } } }, 40)).toBe(
+      25,
+    );
+    // One that does not fit as it is may still have more where that breaks nothing else.
+    expect(allowedPoolSize({ ...wanted, overrides: { connectionLimit: 100 } }, 18)).toBe(18);
   });
 });

@@ -21,8 +21,14 @@ describe.skipIf(!(await engineAvailable()))("poolkit budget --observe, on a pool
     await database?.stop();
   });
 
+  async function judged(databaseCores: number) {
+    const { console: consoleUrl, monitor: monitorUrl } = database.urls;
+    const viewpoint = { consoleUrl, monitorUrl, database: "poolkit", user: "poolkit_app" };
+    return adviseOn(await observe(viewpoint, seconds, databaseCores));
+  }
+
   /** So many callers, one transaction after the other, while the stack is watched. */
-  async function adviceUnder(callers: number) {
+  async function adviceUnder(callers: number, databaseCores = 16) {
     const pool = new pg.Pool({ connectionString: database.urls.database, max: Math.max(1, callers) });
     let isOver = false;
     const call = async () => {
@@ -30,9 +36,7 @@ describe.skipIf(!(await engineAvailable()))("poolkit budget --observe, on a pool
     };
     const calls = Array.from({ length: callers }, call);
     try {
-      const { console: consoleUrl, monitor: monitorUrl } = database.urls;
-      const viewpoint = { consoleUrl, monitorUrl, database: "poolkit", user: "poolkit_app" };
-      return adviseOn(await observe(viewpoint, seconds, 4));
+      return await judged(databaseCores);
     } finally {
       isOver = true;
       await Promise.all(calls);
@@ -61,7 +65,25 @@ describe.skipIf(!(await engineAvailable()))("poolkit budget --observe, on a pool
     expect(advice.waitingClients).toBeGreaterThan(4);
     expect(advice.suggestedPoolSize).toBeGreaterThanOrEqual(12);
     expect(advice.activeSessions).toBeGreaterThan(4);
-    expect(advice.isLimitedByCores).toBe(true);
+  });
+
+  it("calls it limited by the cores where they are fewer than the statements at work", async () => {
+    expect(await adviceUnder(16, 4)).toMatchObject({ verdict: "limited by cores", suggestedPoolSize: 8 });
+  });
+
+  it("calls it stuck when all wait for transactions that do not end", async () => {
+    const pool = new pg.Pool({ connectionString: database.urls.database, max: 12 });
+    const holders = await Promise.all(Array.from({ length: 8 }, () => pool.connect()));
+    await Promise.all(holders.map((client) => client.query("BEGIN")));
+    const waiting = Array.from({ length: 4 }, () => pool.query("SELECT 1"));
+    try {
+      expect(await judged(16)).toMatchObject({ verdict: "stuck", suggestedPoolSize: 8 });
+    } finally {
+      await Promise.all(holders.map((client) => client.query("ROLLBACK")));
+      for (const client of holders) client.release();
+      await Promise.all(waiting);
+      await pool.end();
+    }
   });
 
   it("says nothing about a stack at rest", async () => {
