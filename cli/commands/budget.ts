@@ -1,21 +1,20 @@
 import { accountJson } from "../../infra/budget/account-json.ts";
 import { allowedPoolSize } from "../../infra/budget/allowed-pool-size.ts";
-import { budgetOf } from "../../infra/budget/budget.ts";
 import { adviseOn } from "../../infra/budget/observation.ts";
 import { roles } from "../../infra/names.ts";
 import { adviceText, budgetText } from "../budget-text.ts";
 import { observe } from "../observe.ts";
-import { sizingInput } from "../sizing-input.ts";
 import { readMonitorUrls } from "../stack.ts";
+import { stackConfig } from "../stack-config.ts";
 
 /**
  * `poolkit budget`: the account of a stack's configuration, deployed or not. 0 = fits, 1 = fits with advice, 2 = refused.
  */
 export async function budget(stack: string, json: boolean): Promise<number> {
-  const { input, problems: unreadable } = await sizingInput(stack);
-  const { budget: fitting, problems: invalid } = budgetOf(input);
+  const { config, problems } = await stackConfig(stack);
+  const { input, budget: fitting } = config;
   // A value that is refused stops the preview as well as one that does not fit.
-  const account = { ...fitting, problems: [...unreadable, ...invalid, ...fitting.problems] };
+  const account = { ...fitting, problems: [...problems, ...fitting.problems] };
   const text = json
     ? JSON.stringify({ stack, preset: input.presetName, ...accountJson(account) })
     : budgetText(stack, input.presetName, account);
@@ -26,8 +25,8 @@ export async function budget(stack: string, json: boolean): Promise<number> {
 
 /** `poolkit budget --observe`: what the load says about the pool of a deployed stack. 0 = right or idle, else 1. */
 export async function budgetObserved(stack: string, seconds: number, json: boolean): Promise<number> {
-  const [{ input }, urls] = await Promise.all([sizingInput(stack), readMonitorUrls(stack)]);
-  const { sizing } = budgetOf(input);
+  const [{ config }, urls] = await Promise.all([stackConfig(stack), readMonitorUrls(stack)]);
+  const { input, sizing } = config;
   const viewpoint = { ...urls, database: input.databaseName, user: roles.app };
   const seen = await observe(viewpoint, seconds, sizing.options.databaseCores);
   const advice = adviseOn(seen, (wanted) => allowedPoolSize(input, wanted));

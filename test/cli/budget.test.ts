@@ -126,6 +126,35 @@ describe("poolkit budget", () => {
     expect(status).toBe(2);
   });
 
+  it.each<[string, Record<string, unknown>, string]>([
+    ["a misspelt key", { "poolkit:overide.connectionLimit": "5" }, "poolkit:overide.connectionLimit"],
+    ["a port that is none", { "poolkit:ports": { app: 80 } }, "poolkit:ports.app"],
+    ["one port for two", { "poolkit:ports": { app: 6432 } }, "poolkit:ports"],
+    ["an image that is none", { "poolkit:baseImage": "--privileged" }, "poolkit:baseImage"],
+    [
+      "a target that is none",
+      { "poolkit:scrape": { backup: { targets: ["a"] } }, "poolkit:observability": "true" },
+      "poolkit:scrape.backup.targets[0]",
+    ],
+    ["targets that nobody asks", { "poolkit:scrape": { backup: { targets: ["a:1"] } } }, "poolkit:scrape"],
+  ])("refuses %s, as a preview does", (_what, values, path) => {
+    const { status, stdout } = poolkit(["-s", "x", "--json"], config({ "poolkit:preset": "dev", ...values }));
+    expect(JSON.parse(stdout).problems).toMatchObject([{ path }]);
+    expect(status).toBe(2);
+  });
+
+  it("takes keys of others, and the seed that it does not read", () => {
+    const { config: shown } = config({
+      "poolkit:preset": "prod",
+      "docker:host": "unix:///x",
+      "aws:region": "x",
+    });
+    const { status } = poolkit(["-s", "prod"], {
+      config: { ...shown, "poolkit:secretSeed": { secret: true } },
+    });
+    expect(status).toBe(0);
+  });
+
   it("reads the file in git of a stack that was never made", () => {
     const { status, stdout } = poolkit(["-s", "high-load"], { error: "no stack named 'high-load' found" });
     expect(stdout).toContain("stack high-load, preset high-load");

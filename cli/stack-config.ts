@@ -2,8 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
-import { readApplication } from "../infra/application.ts";
-import { readObject, readSizingInput, type SizingInput } from "../infra/sizing.ts";
+import { checkConfig, plainKeys } from "../infra/checked-config.ts";
 import type { Problem } from "../pgbouncer/values.ts";
 import { capturePulumi, projectDirectory, pulumiMessage } from "./pulumi.ts";
 import { stackName } from "./stack-name.ts";
@@ -15,40 +14,26 @@ interface Raw {
   readonly secrets: readonly string[];
 }
 
-/** What the account is made from. */
-const readKeys = [
-  "preset",
-  "databaseName",
-  "overrides",
-  "pgbouncer",
-  "budget",
-  "application",
-  "observability",
-] as const;
-
 const shownConfig = z.record(
   z.string(),
   z.looseObject({ value: z.string().optional(), secret: z.boolean().optional() }),
 );
 const stackFile = z.looseObject({ config: z.record(z.string(), z.unknown()).nullish() });
 
-/** What a stack's configuration says about sizes and its application: of any stack, deployed or not, refused or not. No secret is read. */
-export async function sizingInput(
-  stack: string,
-): Promise<{ readonly input: SizingInput; readonly problems: readonly Problem[] }> {
+/** What a stack's configuration says and what a preview would refuse of it: of any stack, deployed or not. No secret is read. */
+export async function stackConfig(stack: string): Promise<ReturnType<typeof checkConfig>> {
   const { code, stdout, stderr } = await capturePulumi(["config", "--json", "--stack", stack]);
   const raw = code === 0 ? fromPulumi(stdout) : fromFile(stack, stderr);
+  const names = [...raw.values.keys(), ...raw.secrets];
   const value = (key: string) => raw.values.get(`poolkit:${key}`);
-  const read = readSizingInput(value, stackName(stack));
-  const hidden = readKeys.filter((key) => raw.secrets.includes(`poolkit:${key}`));
-  read.problems.push(...hidden.map(secretProblem));
-  // The account takes the application's numbers only; here somebody asks whether the stack would be let through.
-  readApplication(readObject(value, "application", read.problems), read.problems, projectDirectory);
-  return read;
+  const checked = checkConfig(names, value, stackName(stack), projectDirectory);
+  const hidden = plainKeys.filter((key) => raw.secrets.includes(`poolkit:${key}`));
+  checked.problems.push(...hidden.map(secretProblem));
+  return checked;
 }
 
 /** Without it the account would be one of a stack that leaves the value out. */
-function secretProblem(key: (typeof readKeys)[number]): Problem {
+function secretProblem(key: (typeof plainKeys)[number]): Problem {
   const path = `poolkit:${key}`;
   return {
     path,
