@@ -86,6 +86,7 @@ function postgresMemory(path: ConnectionPath): Check {
       ...path.pools.flatMap((pool) => [down(pool.size), down(pool.reserve)]),
       down(path.option("otherConnections")),
       down(path.demand("directConnections")),
+      down(path.option("otherReplicas")),
       ...path.pools.map((pool) => down(pool.databaseCap)),
     ],
   };

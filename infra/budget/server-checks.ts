@@ -120,6 +120,7 @@ function postgresConnections(path: ConnectionPath): Check {
       ...path.pools.flatMap((pool) => [down(pool.size), down(pool.reserve)]),
       down(path.option("otherConnections")),
       down(path.demand("directConnections")),
+      down(path.option("otherReplicas")),
       ...path.pools.map((pool) => down(pool.databaseCap)),
     ],
   };
@@ -147,7 +148,7 @@ function hardStop(path: ConnectionPath): Check {
     relation: "<=",
     right: postgresSlots(path),
     otherwise: "one more role or database in PgBouncer could fill Postgres",
-    knobs: [...caps.values()].map(down),
+    knobs: [...[...caps.values()].map(down), down(path.option("otherReplicas"))],
   };
 }
 

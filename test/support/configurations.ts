@@ -328,6 +328,12 @@ export const badConfigurations: [string, SizingInput, string, string][] = [
     "75 (application past PgBouncer",
   ],
   [
+    "probes of copies elsewhere that do not fit",
+    overrides({ maxClientConnections: 3000 }, { budget: { otherReplicas: 40 } }),
+    "budget.otherReplicas",
+    "165 (monitoring role",
+  ],
+  [
     "a reserve that is switched off by its timer",
     pgbouncer({ reserve_pool_timeout: 0 }),
     "pgbouncer.reserve_pool_timeout",
