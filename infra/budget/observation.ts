@@ -88,8 +88,8 @@ export function adviseOn(seen: Observation, allowed: (size: number) => number = 
     reason,
   });
   if (seen.transactions < fewestTransactions && isStuck(seen)) {
-    const taken = seen.workingConnections.at(-1) ?? 0;
-    const reason = `clients wait, ${taken} of ${seen.poolSize} connections are taken and ${seen.transactions} transactions ended: poolkit doctor says what holds them up; look there first`;
+    const size = seen.poolSize === 0 ? "" : ` of ${seen.poolSize}`;
+    const reason = `clients wait, ${seen.workingConnections.at(-1) ?? 0}${size} connections are taken and ${seen.transactions} transactions ended: poolkit doctor says what holds them up; look there first`;
     return say("stuck", seen.poolSize, reason);
   }
   if (seen.transactions < fewestTransactions) {
