@@ -18,8 +18,8 @@ export function budgetText(stack: string, presetName: string, { checks, problems
       const text = nestText(left, right).padEnd(width);
       return `  ${mark(check)} ${text}  ${number(total(left))} ${relation} ${number(total(right))}`;
     }),
-    ...listed("refused", problems),
-    ...listed("works, but", advice),
+    ...listed("refused", problems, stack),
+    ...listed("works, but", advice, stack),
     "",
     verdict(problems.length, advice.length),
   ].join("\n");
@@ -54,8 +54,8 @@ function nestText(left: Check["left"], right: Check["right"]): string {
   return `${names(left)} | ${names(right)}`;
 }
 
-function listed(title: string, problems: Budget["problems"]): string[] {
-  return problems.length === 0 ? [] : ["", title, ...problems.map(problemRow)];
+function listed(title: string, problems: Budget["problems"], stack: string): string[] {
+  return problems.length === 0 ? [] : ["", title, ...problems.map((problem) => problemRow(problem, stack))];
 }
 
 function verdict(problems: number, advice: number): string {

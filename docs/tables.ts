@@ -227,7 +227,7 @@ function accountExample(): string {
 
 /** What a preview says of an application's pool that does not fit. */
 function refusalExample(): string {
-  const rows = accountOf({ connectionLimit: 100 }).problems.map(problemRow);
+  const rows = accountOf({ connectionLimit: 100 }).problems.map((problem) => problemRow(problem));
   return ["```text", ...rows, "```"].join("\n");
 }
 

@@ -53,8 +53,9 @@ export function readConfig(): StackConfig {
   if (sizing.options.check === "refuse") problems.push(...budget.problems);
 
   throwProblems(stack, problems);
-  if (sizing.options.check === "warn") warn("does not fit, poolkit:budget.check is off", budget.problems);
-  warn("works, but", budget.advice);
+  if (sizing.options.check === "warn")
+    warn(stack, "does not fit, poolkit:budget.check is off", budget.problems);
+  warn(stack, "works, but", budget.advice);
   return Object.freeze({
     stack,
     presetName: input.presetName,
@@ -74,9 +75,10 @@ export function readConfig(): StackConfig {
   });
 }
 
-function warn(what: string, problems: readonly Problem[]): void {
+function warn(stack: string, what: string, problems: readonly Problem[]): void {
   if (problems.length > 0) {
-    void pulumi.log.warn([`poolkit: the configuration ${what}:`, ...problems.map(problemRow)].join("\n"));
+    const rows = problems.map((problem) => problemRow(problem, stack));
+    void pulumi.log.warn([`poolkit: the configuration ${what}:`, ...rows].join("\n"));
   }
 }
 

@@ -1,11 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import {
-  filesFolder,
-  prometheusYaml,
-  rulesYaml,
-  type ScrapeJob,
-  tokenFile,
-} from "../observability/config.ts";
+import { filesFolder, prometheusYaml, rulesYaml, type ScrapeJob } from "../observability/config.ts";
 import { alertRules, type Sizes } from "../observability/rules.ts";
 import { HealthGate } from "../provider/sdk/health-gate.ts";
 import { PrometheusConfig } from "../provider/sdk/prometheus-config.ts";
@@ -141,19 +135,20 @@ export class Observability extends pulumi.ComponentResource {
 function filesOf(args: ObservabilityArgs): Record<string, pulumi.Input<string>> {
   const { login, metricsToken } = args;
   const targets = {
-    app: metricsToken === undefined ? undefined : `${appAlias}:${appPort}`,
     pgbouncer: `${pgbouncerExporterAlias}:${pgbouncerExporterPort}`,
     postgres: `${postgresExporterAlias}:${postgresExporterPort}`,
   };
   const hosts = [`${pgbouncerAlias}:${pgbouncerPort}`, `${postgresAlias}:${postgresPort}`];
   return {
-    "prometheus.yml": prometheusYaml(targets, { stack: args.stack }, args.scrapeJobs),
+    "prometheus.yml": pulumi.output(metricsToken).apply((token) => {
+      const app = token === undefined ? undefined : { address: `${appAlias}:${appPort}`, token };
+      return prometheusYaml({ ...targets, app }, { stack: args.stack }, args.scrapeJobs);
+    }),
     "poolkit.rules.yml": rulesYaml(alertRules(args.alertSizes)),
     // The password file of libpq; the exporters' driver reads it at every login.
     pgpass: login.password.apply((password) =>
       hosts.map((host) => `${host}:*:${login.role}:${password}\n`).join(""),
     ),
-    ...(metricsToken === undefined ? {} : { [tokenFile]: metricsToken }),
   };
 }
 

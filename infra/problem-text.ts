@@ -6,13 +6,17 @@ export function problemsText(stack: string, problems: readonly Problem[]): strin
   const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
   return [
     `poolkit: ${count} with the configuration of stack "${stack}"; nothing was created or changed`,
-    ...problems.map(problemRow),
+    ...problems.map((problem) => problemRow(problem, stack)),
   ].join("\n");
 }
 
-/** One problem on four lines. */
-export function problemRow({ path, found, allowed, fix }: Problem): string {
-  return [`  ${path}`, `    found    ${found}`, `    allowed  ${allowed}`, `    fix      ${fix}`].join("\n");
+/** One problem on four lines. @param stack that the commands are for; without one they are for the selected stack */
+export function problemRow({ path, found, allowed, fix }: Problem, stack?: string): string {
+  const forStack = stack === undefined ? "pulumi config $1" : `pulumi config $1 -s ${stack}`;
+  const command = fix.replaceAll(/\bpulumi config (set|rm)\b/g, forStack);
+  return [`  ${path}`, `    found    ${found}`, `    allowed  ${allowed}`, `    fix      ${command}`].join(
+    "\n",
+  );
 }
 
 /**

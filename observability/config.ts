@@ -3,8 +3,8 @@ import { type AlertRule, jobs } from "./rules.ts";
 
 /** `host:port` inside the stack's network. */
 export interface Targets {
-  /** Undefined = the application shows no metrics. */
-  readonly app: string | undefined;
+  /** With the token of its `/metrics`; undefined = the application shows none. */
+  readonly app: { readonly address: string; readonly token: string } | undefined;
   readonly pgbouncer: string;
   readonly postgres: string;
 }
@@ -22,13 +22,13 @@ export interface ScrapeJob {
 
 /** Folder of Prometheus' files in its container, read-only. */
 export const filesFolder = "/etc/poolkit";
-/** File with the token of the application's `/metrics`; read at every scrape. */
-export const tokenFile = "metrics-token";
-
 /** How often Prometheus asks, seconds. Shorter than the shortest `for` of the rules. */
 export const scrapeIntervalSeconds = 15;
 
-/** The whole prometheus.yml. Rules are every `*.rules.yml` beside it. */
+/**
+ * The whole prometheus.yml. Rules are every `*.rules.yml` beside it. The application's token stands in it and not in a file
+ * of its own: Prometheus 3.5 goes on with the former content of such a file until its job changes, and then answers 401.
+ */
 export function prometheusYaml(
   own: Targets,
   labels: { readonly stack: string },
@@ -39,7 +39,7 @@ export function prometheusYaml(
     ...rest,
     static_configs: [{ targets, labels }],
   });
-  const token = { authorization: { credentials_file: `${filesFolder}/${tokenFile}` } };
+  const app = own.app && job(jobs.app, [own.app.address], { authorization: { credentials: own.app.token } });
   return stringify({
     global: {
       scrape_interval: `${scrapeIntervalSeconds}s`,
@@ -50,7 +50,7 @@ export function prometheusYaml(
     scrape_configs: [
       job(jobs.pgbouncer, [own.pgbouncer]),
       job(jobs.postgres, [own.postgres]),
-      ...(own.app === undefined ? [] : [job(jobs.app, [own.app], token)]),
+      ...(app === undefined ? [] : [app]),
       ...further.map(({ name, targets, metricsPath, scheme, params }) =>
         job(name, targets, { scheme, metrics_path: metricsPath, params }),
       ),

@@ -63,7 +63,7 @@ describe("poolkit budget", () => {
       config({ "poolkit:overrides": { connectionLimit: 100 } }),
     );
     expect(stdout).toContain("REFUSE everyone who connects to PgBouncer");
-    expect(stdout).toContain("pulumi config set --path poolkit:overrides.maxClientConnections 210");
+    expect(stdout).toContain("pulumi config set -s prod --path poolkit:overrides.maxClientConnections 210");
     expect(status).toBe(2);
   });
 

@@ -86,6 +86,8 @@ function startsOf(components: readonly Component[]): Promise<string[]> {
 
 interface Target {
   readonly scrapePool: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly lastScrape: string;
   readonly health: string;
   readonly lastError: string;
 }
@@ -368,6 +370,25 @@ describe("with poolkit:observability", () => {
   it("changes nothing at a second up that refreshes", async () => {
     const second = await stack.up("--refresh", "--expect-no-changes");
     expect(second.code, second.text).toBe(0);
+  });
+
+  it("goes on scraping with another secretSeed, without a restart", async () => {
+    const starts = await startsOf(observed);
+    await stack.reseed();
+    await stack.mustUp();
+    stack.forgetOutputs();
+    const changedAt = Date.now();
+    const scraped = async () => {
+      const { activeTargets } = await prometheus<{ activeTargets: Target[] }>("targets");
+      const own = activeTargets.filter(({ labels }) => !["backup", "certificate"].includes(labels.job ?? ""));
+      return own.map(({ labels, health, lastScrape }) => {
+        return `${labels.job} ${Date.parse(lastScrape) > changedAt ? health : "not yet"}`;
+      });
+    };
+    await expect
+      .poll(scraped, { timeout: 60_000, interval: 500 })
+      .toEqual(["app up", "pgbouncer up", "postgres up"]);
+    expect(await startsOf(observed)).toEqual(starts);
   });
 
   it("leaves the stack as it was when it is switched off", async () => {

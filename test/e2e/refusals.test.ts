@@ -59,7 +59,7 @@ describe("up refuses", () => {
     await stack.setPath("poolkit:overrides.connectionLimit", "40");
     await stack.setPath("poolkit:pgbouncer.default_pool_size", "90");
     const inequality = ["= 90 clients", "at most 50 (max_client_conn)"];
-    const fix = "pulumi config set --path poolkit:overrides.maxClientConnections 90";
+    const fix = `pulumi config set -s ${stack.name} --path poolkit:overrides.maxClientConnections 90`;
     try {
       const preview = await project.pulumi(["preview", ...stack.flag]);
       expect(preview.code, preview.text).not.toBe(0);
@@ -77,7 +77,7 @@ describe("up refuses", () => {
     const { code, text } = await other.up();
     expect(code).not.toBe(0);
     expect(text).toContain("poolkit:secretSeed");
-    expect(text).toContain("pulumi config set --secret poolkit:secretSeed");
+    expect(text).toContain(`pulumi config set -s ${other.name} --secret poolkit:secretSeed`);
     expect(await resourcesOf(other.name)).toEqual([]);
   });
 

@@ -206,9 +206,9 @@ describe("readConfig refuses", () => {
     expect(refusal({ ...good, "poolkit:prest": "dev" })).toContain("did you mean poolkit:preset?");
     // A dot in a key's own name is no path: with --path Pulumi would remove nothing and say nothing.
     const dotted = refusal({ ...good, "poolkit:overide.connectionLimit": "5" });
-    expect(dotted).toContain("pulumi config rm 'poolkit:overide.connectionLimit'");
+    expect(dotted).toContain("pulumi config rm -s dev 'poolkit:overide.connectionLimit'");
     const nested = refusal({ ...good, ...ports({ web: 8080 }) });
-    expect(nested).toContain("pulumi config rm --path 'poolkit:ports.web'");
+    expect(nested).toContain("pulumi config rm -s dev --path 'poolkit:ports.web'");
     expect(refusal({ ...good, ...pgbouncer({ defualt_pool_size: 5 }) })).toContain("default_pool_size");
   });
 });

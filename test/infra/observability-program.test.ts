@@ -29,7 +29,7 @@ describe("a stack with Prometheus and an application of one's own", () => {
   it("asks the exporters and what it is told to: it knows nothing of that application's metrics", () => {
     const config = registered.find(({ type }) => type === "poolkit:index:PrometheusConfig");
     const files = JSON.stringify(config?.inputs.files);
-    expect(files).not.toContain("metrics-token");
+    expect(files).not.toContain("authorization");
     expect(files).not.toContain("CircuitBreakerOpen");
     const { value } = Object(config?.inputs.files) as { value: Record<string, string> };
     expect(parse(value["prometheus.yml"] ?? "").scrape_configs).toMatchObject([

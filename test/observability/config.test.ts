@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { prometheusYaml, type ScrapeJob } from "../../observability/config.ts";
 
-const own = { app: "app:3000", pgbouncer: "pgbouncer-exporter:9127", postgres: "postgres-exporter:9187" };
+const app = { address: "app:3000", token: "canary-metrics-token" };
+const own = { app, pgbouncer: "pgbouncer-exporter:9127", postgres: "postgres-exporter:9187" };
 const labels = { stack: "prod" };
 const jobsOf = (further?: readonly ScrapeJob[]): unknown =>
   parse(prometheusYaml(own, labels, further)).scrape_configs;
@@ -39,9 +40,9 @@ describe("prometheus.yml", () => {
 
   it("gives the token of the application's metrics to nobody else", () => {
     const jobs = jobsOf([probe]) as { job_name: string; authorization?: object }[];
-    expect(jobs.filter(({ authorization }) => authorization).map(({ job_name }) => job_name)).toEqual([
-      "app",
-    ]);
+    const authorized = jobs.filter(({ authorization }) => authorization);
+    expect(authorized).toMatchObject([{ job_name: "app", authorization: { credentials: app.token } }]);
+    expect(JSON.stringify(jobs).split(app.token)).toHaveLength(2);
   });
 
   it("takes texts for texts, whatever they look like", () => {

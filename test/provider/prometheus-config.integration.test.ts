@@ -33,7 +33,7 @@ describe.skipIf(!(await engineAvailable()))("PrometheusConfig on a running Prome
 
   function inputs(rulesFile: string, further: Record<string, string> = {}): Properties {
     const targets = {
-      app: "app:3000",
+      app: { address: "app:3000", token },
       pgbouncer: "pgbouncer-exporter:9127",
       postgres: "postgres-exporter:9187",
     };
@@ -46,7 +46,7 @@ describe.skipIf(!(await engineAvailable()))("PrometheusConfig on a running Prome
       files: secret({
         "prometheus.yml": prometheusYaml(targets, { stack: "test" }),
         "poolkit.rules.yml": rulesFile,
-        "metrics-token": token,
+        "further.txt": token,
         ...further,
       }),
       url: `http://127.0.0.1:${place.hostPort}`,
@@ -66,7 +66,7 @@ describe.skipIf(!(await engineAvailable()))("PrometheusConfig on a running Prome
 
   it("writes its files for Prometheus' user alone", async () => {
     const files = await place.files();
-    expect(Object.keys(files)).toEqual(expect.arrayContaining(["metrics-token", "prometheus.yml"]));
+    expect(Object.keys(files)).toEqual(expect.arrayContaining(["further.txt", "prometheus.yml"]));
     for (const file of Object.values(files))
       expect(file).toMatchObject({ owner: "65532:65532", mode: "400" });
   });
