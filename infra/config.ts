@@ -62,7 +62,7 @@ export function readConfig(): StackConfig {
     sizes: sizing.sizes,
     pgbouncer: sizing.pgbouncer,
     budget,
-    poolLimits: poolLimits(sizing.sizes, sizing.pgbouncer.settings),
+    poolLimits: poolLimits(input, sizing),
     ports: checked.ports,
     databaseName: input.databaseName,
     baseImage: checked.baseImage,

@@ -1,4 +1,7 @@
-import { type Preset, restartOnlyLimits } from "./presets.ts";
+import { connectionPath } from "./budget/connection-path.ts";
+import { kitDeployment } from "./budget/deployment.ts";
+import { restartOnlyLimits } from "./presets.ts";
+import type { Sizing, SizingInput } from "./sizing.ts";
 
 /** The connection path's limits from the application to Postgres, as the stack's output `poolLimits` shows them. */
 export interface PoolLimits {
@@ -6,7 +9,7 @@ export interface PoolLimits {
   readonly application: number;
   /** PgBouncer's `max_client_conn`. */
   readonly pgbouncerClients: number;
-  /** PgBouncer's `default_pool_size`, `reserve_pool_size` and `max_db_connections`. */
+  /** `pool_size`, `reserve_pool_size` and `max_db_connections` of the application's pool in PgBouncer. */
   readonly pgbouncerPool: number;
   readonly pgbouncerReserve: number;
   readonly pgbouncerDatabase: number;
@@ -14,14 +17,16 @@ export interface PoolLimits {
   readonly postgres: number;
 }
 
-/** From what PgBouncer is really given, so that `poolkit:pgbouncer` counts. */
-export function poolLimits(sizes: Preset, pgbouncer: Readonly<Record<string, string>>): PoolLimits {
+/** As PgBouncer resolves them, so that `poolkit:pgbouncer` counts with its entries of roles and databases. Pure. */
+export function poolLimits(input: SizingInput, sizing: Sizing): PoolLimits {
+  const path = connectionPath(input, sizing, kitDeployment);
+  const pool = path.pools.find(({ isApplications }) => isApplications);
   return {
-    application: sizes.connectionLimit,
-    pgbouncerClients: Number(pgbouncer.max_client_conn),
-    pgbouncerPool: Number(pgbouncer.default_pool_size),
-    pgbouncerReserve: Number(pgbouncer.reserve_pool_size),
-    pgbouncerDatabase: Number(pgbouncer.max_db_connections),
+    application: sizing.sizes.connectionLimit,
+    pgbouncerClients: path.global("max_client_conn").value,
+    pgbouncerPool: pool?.size.value ?? 0,
+    pgbouncerReserve: pool?.reserve.value ?? 0,
+    pgbouncerDatabase: pool?.databaseCap.value ?? 0,
     postgres: restartOnlyLimits.postgresMaxConnections,
   };
 }

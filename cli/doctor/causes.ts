@@ -108,7 +108,7 @@ export const causes = {
   },
   pgbouncer_pool_exhausted: {
     advice: ({ limits }) =>
-      `First end what holds the server connections for long; if all of them work, raise poolkit:overrides.poolSize${now(limits, "pgbouncerPool")}.`,
+      `First end what holds the server connections for long; if all of them work, raise poolkit:overrides.poolSize, or the pool_size in poolkit:pgbouncer that wins over it${now(limits, "pgbouncerPool")}.`,
     command: inspect("pools"),
   },
   migration_pending: {

@@ -224,6 +224,27 @@ describe("findings", () => {
       ["fail postgres_unreachable"],
     ],
     [
+      "a queue that only the application saw: the doctor came when it was gone, and knows no better name",
+      {
+        ...well,
+        path: { ok: false, failure: "queue_timeout", message: "query_wait_timeout", milliseconds: 1 },
+        health: { reached: true, body: { status: "fail", cause: "pgbouncer_pool_exhausted" } },
+      },
+      ["fail pgbouncer_pool_exhausted", "fail query_failing"],
+    ],
+    [
+      "pool exhausted by its role's own size, as the application says",
+      {
+        ...withConsole({
+          pools: [{ ...pool, sv_active: 2, sv_idle: 0, cl_waiting: 3 }],
+          users: [{ ...role, pool_size: "2" }],
+        }),
+        path: missed("timeout"),
+        health: { reached: true, body: { status: "fail", cause: "pgbouncer_pool_exhausted" } },
+      },
+      ["fail pgbouncer_pool_exhausted"],
+    ],
+    [
       "Postgres gone",
       { ...well, postgres: missed("unreachable"), login: missed("unreachable"), path: missed("timeout") },
       ["fail postgres_unreachable"],

@@ -240,6 +240,18 @@ describe("readConfig accepts", () => {
     expect(config.poolLimits.pgbouncerPool).toBe(8);
   });
 
+  it("the sizes of the role and the database, which PgBouncer asks before the global ones", () => {
+    const entries = {
+      users: { poolkit_app: { pool_size: 3 } },
+      databases: { poolkit: { pool_size: 4, reserve_pool_size: 1, max_db_connections: 9 } },
+    };
+    expect(read({ ...good, ...pgbouncer(entries) }).poolLimits).toMatchObject({
+      pgbouncerPool: 3,
+      pgbouncerReserve: 1,
+      pgbouncerDatabase: 9,
+    });
+  });
+
   it("a path that does not fit, when the check is switched off", () => {
     const config = read({
       ...good,

@@ -163,10 +163,11 @@ export function healthSymptoms(seen: Observation): Symptom[] {
   if (own === "dns" && (["postgres", "pgbouncer"] as const).some((component) => isStopped(seen, component))) {
     return [];
   }
-  const isExplained = path !== null && !path.ok && vague.has(own);
+  const better = path !== null && !path.ok && vague.has(own) ? failedWay(path, seen).cause : own;
   return [
     {
-      cause: isExplained ? failedWay(path, seen).cause : own,
+      // That queries fail is no better name than any other.
+      cause: better === "query_failing" ? own : better,
       severity: status,
       evidence,
       ...(typeof advice === "string" && { advice: oneLine(advice, 300) }),
