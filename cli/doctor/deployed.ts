@@ -31,7 +31,7 @@ export interface Deployed {
   readonly outputs: z.infer<typeof outputs>;
   /** The whole [pgbouncer] section. */
   readonly pgbouncerSettings: Readonly<Record<string, string>>;
-  /** Settings of the application's role (`statement_timeout`, …), as `ALTER ROLE … SET` takes them. */
+  /** Every setting of the application's role (`search_path`, `statement_timeout`, …), as `ALTER ROLE … SET` takes them. */
   readonly roleSettings: Readonly<Record<string, string>>;
   /** CONNECTION LIMIT of the application's role; undefined where the state has none. */
   readonly roleConnectionLimit: number | undefined;
@@ -43,7 +43,7 @@ export interface Deployed {
   readonly containers: readonly string[];
   /** Of the application's configuration files; undefined where the state has none. */
   readonly appRevision: string | undefined;
-  /** Steps that a killed `up` began and did not end. */
+  /** Steps that an `up` began and has not ended: it runs, or it was killed. */
   readonly pendingOperations: number;
 }
 
@@ -58,7 +58,9 @@ export function deployedIn(json: unknown, appRole: string): Deployed {
   const role = of("postgresql:index/role:Role")
     .map((resource) => plain(resource.inputs ?? {}))
     .find(({ name }) => name === appRole);
-  const timeouts = {
+  const searchPaths = z.array(z.string()).safeParse(role?.searchPaths).data;
+  const ofRole = {
+    search_path: searchPaths?.join(", "),
     statement_timeout: role?.statementTimeout,
     idle_in_transaction_session_timeout: role?.idleInTransactionSessionTimeout,
   };
@@ -70,8 +72,8 @@ export function deployedIn(json: unknown, appRole: string): Deployed {
     pgbouncerSettings: strings.safeParse(first("poolkit:index:PgBouncerConfig").settings).data ?? {},
     roleSettings: {
       ...Object.fromEntries(
-        Object.entries(timeouts).flatMap(([name, value]) =>
-          typeof value === "number" ? [[name, String(value)]] : [],
+        Object.entries(ofRole).flatMap(([name, value]) =>
+          typeof value === "number" || typeof value === "string" ? [[name, String(value)]] : [],
         ),
       ),
       ...strings.safeParse(first("poolkit:index:RoleSettings").settings).data,

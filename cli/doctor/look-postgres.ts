@@ -28,8 +28,10 @@ export interface PostgresSeen {
   /** Slots that an ordinary role never gets. */
   readonly reservedConnections: number;
   readonly sessions: readonly SessionRow[];
-  /** Of the application's role in the application's database. */
+  /** Of the application's role in the application's database: what its sessions begin with. */
   readonly roleSettings: Readonly<Record<string, string>>;
+  /** Names of those that the role has in every database (`ALTER ROLE … SET` without IN DATABASE). */
+  readonly roleWideSettings: readonly string[];
   readonly role: {
     readonly canLogin: boolean;
     readonly connectionLimit: number;
@@ -59,7 +61,7 @@ const strayQuery = `
 const roleQuery = `
   SELECT rolcanlogin AS can, rolconnlimit AS connection_limit,
     coalesce(rolvaliduntil < now(), false) AS expired,
-    (SELECT json_agg(setting ORDER BY setdatabase) FROM pg_db_role_setting, unnest(setconfig) AS setting
+    (SELECT json_agg(json_build_array(setting, setdatabase = 0) ORDER BY setdatabase) FROM pg_db_role_setting, unnest(setconfig) AS setting
       WHERE setrole = pg_roles.oid AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())))
       AS settings
   FROM pg_roles WHERE rolname = `;
@@ -84,15 +86,18 @@ export async function lookAtPostgres(
       can: boolean;
       connection_limit: number;
       expired: boolean;
-      settings: string[] | null;
+      settings: [setting: string, isWide: boolean][] | null;
     }>(`${roleQuery}'${appRole}'`);
+    const settings = (role?.settings ?? []).map(([text, isWide]) => ({ ...nameAndValue(text), isWide }));
     return {
       version: server.version.split(" ")[0] ?? "",
       clockAheadSeconds: server.epoch - middle / 1000,
       maxConnections: server.max,
       reservedConnections: server.reserved,
       sessions: await ask<SessionRow>(sessionsQuery),
-      roleSettings: Object.fromEntries((role?.settings ?? []).map(nameAndValue)),
+      // Those of the database come last and win, as in Postgres.
+      roleSettings: Object.fromEntries(settings.map(({ name, value }) => [name, value])),
+      roleWideSettings: settings.filter(({ isWide }) => isWide).map(({ name }) => name),
       role:
         role === undefined
           ? null
@@ -102,7 +107,7 @@ export async function lookAtPostgres(
   });
 }
 
-function nameAndValue(setting: string): [string, string] {
+function nameAndValue(setting: string): { readonly name: string; readonly value: string } {
   const equals = setting.indexOf("=");
-  return [setting.slice(0, equals), setting.slice(equals + 1)];
+  return { name: setting.slice(0, equals), value: setting.slice(equals + 1) };
 }

@@ -86,7 +86,8 @@ const postgres_: PostgresSeen = {
   maxConnections: 100,
   reservedConnections: 3,
   sessions: [session({})],
-  roleSettings: { statement_timeout: "30000" },
+  roleSettings: { statement_timeout: "30s", search_path: "app" },
+  roleWideSettings: ["statement_timeout", "search_path"],
   role: { canLogin: true, connectionLimit: 12, isExpired: false },
   straySettings: [],
 };
@@ -95,7 +96,7 @@ const deployed_ = {
   dockerHost: undefined,
   outputs: { databaseUrl: "postgresql://a", monitorUrl: "postgresql://b", consoleUrl: "postgresql://c" },
   pgbouncerSettings: { max_client_conn: "50", default_pool_size: "5" },
-  roleSettings: { statement_timeout: "30000" },
+  roleSettings: { statement_timeout: "30000", search_path: "app" },
   roleConnectionLimit: 12,
   migrations: ["1_init"],
   schema: "app",
@@ -429,8 +430,13 @@ describe("findings", () => {
     ],
     [
       "role's setting changed",
-      withPostgres({ roleSettings: { statement_timeout: "1s" } }),
+      withPostgres({ roleSettings: { ...postgres_.roleSettings, statement_timeout: "1s" } }),
       ["warn configuration_drift"],
+    ],
+    [
+      "role's schema written otherwise",
+      withPostgres({ roleSettings: { ...postgres_.roleSettings, search_path: '"app"' } }),
+      [],
     ],
     [
       "ALTER SYSTEM",
@@ -480,6 +486,35 @@ describe("findings", () => {
     expect(finding?.evidence).toContain(
       "3 sessions, the most of: poolkit_owner: idle (2), poolkit_app: idle in transaction (1)",
     );
+  });
+
+  it("name the role's settings that nobody deployed, and a command that takes all of them back", () => {
+    const drifted = (roleSettings: Record<string, string>, wide: string[] = []) => {
+      const all = { ...postgres_.roleSettings, ...roleSettings };
+      return findingsOf(withPostgres({ roleSettings: all, roleWideSettings: wide }), place);
+    };
+    const repair = "pulumi up --refresh -s shop && docker restart poolkit-shop-pgbouncer";
+    const readOnly = { default_transaction_read_only: "on" };
+    expect(drifted({ ...readOnly, search_path: "nowhere", "app.key": "s3cret" })).toMatchObject([
+      {
+        cause: "configuration_drift",
+        evidence: [
+          "role's search_path: deployed app, runs nowhere",
+          "role's default_transaction_read_only: deployed nothing, runs on",
+          "role's app.key: deployed nothing, runs a value",
+        ],
+        command: repair,
+      },
+    ]);
+    // The kit's state knows nothing of what the role has in every database, but its own.
+    expect(drifted({ search_path: "nowhere" }, ["search_path"])).toMatchObject([{ command: repair }]);
+    const reset = "BEGIN READ WRITE; ALTER ROLE poolkit_app RESET default_transaction_read_only; COMMIT";
+    expect(drifted(readOnly, Object.keys(readOnly))).toMatchObject([
+      {
+        evidence: ["role's default_transaction_read_only: deployed nothing, runs on, in every database"],
+        command: `psql "$(pulumi stack output databaseUrl --show-secrets -s shop)" -c '${reset}' && ${repair}`,
+      },
+    ]);
   });
 
   it("name the command that starts Prometheus again", () => {
@@ -630,7 +665,10 @@ describe("deployedIn", () => {
     { type: "postgresql:index/role:Role", inputs: { name: "owner", connectionLimit: -1 } },
     {
       type: "postgresql:index/role:Role",
-      inputs: { name: "app", connectionLimit: 12, statementTimeout: 30000, password: secret("SCRAM") },
+      inputs: {
+        ...{ name: "app", connectionLimit: 12, statementTimeout: 30000, searchPaths: ["app", "public"] },
+        password: secret("SCRAM"),
+      },
     },
     { type: "poolkit:index:RoleSettings", inputs: { settings: { lock_timeout: "10s" } } },
     { type: "docker:index/container:Container", inputs: { name: "poolkit-shop-app" } },
@@ -643,7 +681,7 @@ describe("deployedIn", () => {
       dockerHost: undefined,
       outputs: { preset: "dev", databaseUrl: "postgresql://x" },
       pgbouncerSettings: { pool_mode: "transaction" },
-      roleSettings: { statement_timeout: "30000", lock_timeout: "10s" },
+      roleSettings: { search_path: "app, public", statement_timeout: "30000", lock_timeout: "10s" },
       roleConnectionLimit: 12,
       migrations: ["1_a", "2_b"],
       schema: "app",

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -9,6 +10,8 @@ import { Project } from "./support/project.ts";
 import { leaksIn, secretsOf } from "./support/secrets.ts";
 import { TestStack } from "./support/stack.ts";
 import { getFile, putFile } from "./support/volume.ts";
+
+const hasPsql = spawnSync("psql", ["--version"]).status === 0;
 
 /** The doctor beside one real stack, on which faults are injected and healed one after another. */
 const project = new Project();
@@ -254,6 +257,36 @@ describe("poolkit doctor", () => {
     await superuser(`ALTER ROLE ${roles.app} SET statement_timeout = 30000`);
     await stack.container("pgbouncer").kill({ signal: "HUP" });
     await expectHealed();
+  });
+
+  describe("settings that somebody gave the application's role: configuration_drift", () => {
+    const readOnly = "role's default_transaction_read_only: deployed nothing, runs on";
+    const search = "role's search_path: deployed app, runs nowhere";
+    const given = [
+      ["in its database", `ALTER ROLE ${roles.app} IN DATABASE poolkit`, [search, readOnly], true],
+      // The command that takes these back needs it.
+      ["in every database", `ALTER ROLE ${roles.app}`, [search, `${readOnly}, in every database`], hasPsql],
+    ] as const;
+
+    for (const [where, alter, evidence, isPossible] of given) {
+      it.skipIf(!isPossible)(`${where}, and the command that takes them back`, async () => {
+        const { databaseUrl } = await stack.outputs();
+        const write = () => stack.sql("UPDATE chat_sessions SET id = id WHERE false", databaseUrl);
+        await superuser(
+          `${alter} SET default_transaction_read_only = on; ${alter} SET search_path = nowhere`,
+        );
+        await stack.container("pgbouncer").restart();
+        const { findings } = await doctorSees("warn configuration_drift");
+        const drift = findings.find(({ cause }) => cause === "configuration_drift");
+        expect(drift?.evidence).toEqual(evidence);
+        await expect(write()).rejects.toThrow("does not exist");
+        const env = { PULUMI_SKIP_CONFIRMATIONS: "true" };
+        const { code, text } = await project.run("sh", ["-c", drift?.command ?? "false"], { env });
+        expect(code, text).toBe(0);
+        await expectHealed();
+        await write();
+      });
+    }
   });
 
   it("the application's files edited in their volume: configuration_drift", async () => {

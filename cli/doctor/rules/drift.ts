@@ -1,3 +1,4 @@
+import { roles } from "../../../infra/names.ts";
 import { pgbouncerSettings } from "../../../pgbouncer/settings.ts";
 import { sameValue } from "../../../pgbouncer/values.ts";
 import type { HealthBody } from "../../health-body.ts";
@@ -10,19 +11,21 @@ import type { Symptom } from "../symptom.ts";
 import { oneLine } from "../text.ts";
 
 /** Where what runs differs from what the last `up` deployed. */
-export function driftSymptoms(
-  { deployed, console, postgres, health }: Observation,
-  { limits }: Place,
-): Symptom[] {
+export function driftSymptoms(seen: Observation, place: Place): Symptom[] {
+  const { deployed, console, postgres, health } = seen;
   if (!deployed.ok) return [];
-  const differences = [
-    ...(console?.ok ? poolerDrift(deployed.seen, console.seen) : []),
-    ...(postgres?.ok ? roleDrift(deployed.seen, postgres.seen) : []),
-    ...(postgres?.ok ? serverDrift(postgres.seen, limits.postgres) : []),
-    ...(health?.reached ? applicationDrift(deployed.seen, health.body) : []),
+  const drifted = (evidence: string): Symptom => ({ ...drift, evidence });
+  return [
+    ...(console?.ok ? poolerDrift(deployed.seen, console.seen) : []).map(drifted),
+    // The one command among these, which repairs the others, too.
+    ...(postgres?.ok ? roleSettingDrift(deployed.seen, postgres.seen, place) : []),
+    ...(postgres?.ok ? roleLimitDrift(deployed.seen, postgres.seen) : []).map(drifted),
+    ...(postgres?.ok ? serverDrift(postgres.seen, place.limits.postgres) : []).map(drifted),
+    ...(health?.reached ? applicationDrift(deployed.seen, health.body) : []).map(drifted),
   ];
-  return differences.map((evidence) => ({ cause: "configuration_drift", severity: "warn", evidence }));
 }
+
+const drift = { cause: "configuration_drift", severity: "warn" } as const;
 
 const differs = (what: string, deployed: string, runs: string) =>
   `${what}: deployed ${oneLine(deployed, 60)}, runs ${oneLine(runs, 60)}`;
@@ -39,17 +42,60 @@ function poolerDrift({ pgbouncerSettings: wanted }: Deployed, { config }: PgBoun
   });
 }
 
-function roleDrift({ roleSettings: wanted, roleConnectionLimit }: Deployed, running: PostgresSeen): string[] {
-  const settings = Object.entries(wanted).flatMap(([name, value]) => {
-    const found = running.roleSettings[name];
-    const isSame = found !== undefined && millisecondsOf(found) === millisecondsOf(value);
-    return isSame ? [] : [differs(`role's ${name}`, value, found ?? "nothing")];
-  });
-  const limit = running.role?.connectionLimit;
-  const isLimited = roleConnectionLimit !== undefined && limit !== undefined && limit !== roleConnectionLimit;
-  return isLimited
-    ? [...settings, differs("role's CONNECTION LIMIT", `${roleConnectionLimit}`, `${limit}`)]
-    : settings;
+/** Settings that the role should have and has not, and those that nobody deployed. */
+function roleSettingDrift(deployed: Deployed, running: PostgresSeen, place: Place): Symptom[] {
+  const { roleSettings: wanted } = deployed;
+  const { roleSettings: found, roleWideSettings: wide } = running;
+  const missing = Object.entries(wanted)
+    .filter(([name, value]) => !isSameSetting(name, value, found[name]))
+    .map(([name, value]) => differs(`role's ${name}`, value, found[name] ?? "nothing"));
+  const stray = Object.keys(found).filter((name) => !Object.hasOwn(wanted, name));
+  const command = roleRepair(
+    place,
+    stray.filter((name) => wide.includes(name)),
+  );
+  return [...missing, ...stray.map((name) => strayText(name, found[name] ?? "", wide.includes(name)))].map(
+    (evidence) => ({ ...drift, evidence, command }),
+  );
+}
+
+/** A setting with a dot is somebody's own and may hold a secret. */
+function strayText(name: string, value: string, isWide: boolean): string {
+  const text = differs(`role's ${oneLine(name, 63)}`, "nothing", name.includes(".") ? "a value" : value);
+  return isWide ? `${text}, in every database` : text;
+}
+
+/**
+ * The state knows the role's settings in the stack's database, so that a refresh finds what is too many; of those in
+ * every database it knows its own only, so that the role itself takes the others back, which it may even when it reads
+ * only. Connections that PgBouncer has keep what they began with.
+ */
+function roleRepair({ stack, names }: Place, resets: readonly string[]): string {
+  const renew = `pulumi up --refresh -s ${stack} && docker restart ${names.pgbouncer}`;
+  if (resets.length === 0) return renew;
+  const url = `"$(pulumi stack output databaseUrl --show-secrets -s ${stack})"`;
+  const statements = resets.map((name) => `ALTER ROLE ${roles.app} RESET ${oneLine(name)};`).join(" ");
+  return `psql ${url} -c 'BEGIN READ WRITE; ${statements} COMMIT' && ${renew}`;
+}
+
+function isSameSetting(name: string, wanted: string, found: string | undefined): boolean {
+  if (found === undefined) return false;
+  const comparable = name === "search_path" ? schemasIn : millisecondsOf;
+  return comparable(wanted) === comparable(found);
+}
+
+/** `app, "$user"` and `app,$user` are the same path. */
+function schemasIn(path: string): string {
+  return path
+    .split(",")
+    .map((schema) => schema.trim().replace(/^"(.*)"$/, "$1"))
+    .join();
+}
+
+function roleLimitDrift({ roleConnectionLimit: wanted }: Deployed, { role }: PostgresSeen): string[] {
+  const limit = role?.connectionLimit;
+  if (wanted === undefined || limit === undefined || limit === wanted) return [];
+  return [differs("role's CONNECTION LIMIT", `${wanted}`, `${limit}`)];
 }
 
 function serverDrift({ maxConnections, straySettings }: PostgresSeen, wanted: number | undefined): string[] {
