@@ -45,8 +45,9 @@ export const causes = {
     command: up,
   },
   update_interrupted: {
-    advice: () => "An update was killed in the middle: run up, which looks for what it had made.",
-    command: up,
+    advice: (place) =>
+      `An update is running or was killed: wait for it. When none runs, here or elsewhere, run ${up(place)}, which looks for what a killed one had made (if the stack is still locked: pulumi cancel first).`,
+    command: () => "ps axww -o pid,etime,args | grep '[p]ulumi '",
   },
   disk_full: {
     advice: () =>

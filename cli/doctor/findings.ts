@@ -37,10 +37,17 @@ export function findingsOf(seen: Observation, place: Place): Finding[] {
   );
 }
 
+/** A second update beside one that may be running only meets its lock, whose message says how to cancel that one. */
+const updates = /\b(poolkit|pulumi) up\b/;
+
 /** One finding per cause: the worst severity, all evidence, the first exact command. */
 export function findingsIn(symptoms: readonly Symptom[], place: Place): Finding[] {
   const byCause = Map.groupBy(symptoms, ({ cause }) => cause);
   const isExhausted = byCause.get("pgbouncer_pool_exhausted")?.some(({ severity }) => severity === "fail");
+  const safe = (command: string) =>
+    byCause.has("update_interrupted") && updates.test(command)
+      ? causes.update_interrupted.command()
+      : command;
   const findings = [...byCause].map(([cause, signs]): Finding => {
     const known = isKnown(cause) ? causes[cause] : undefined;
     const isHolder = isExhausted === true && holders.has(cause);
@@ -52,10 +59,11 @@ export function findingsIn(symptoms: readonly Symptom[], place: Place): Finding[
         (signs.length === 1 ? signs[0]?.advice : undefined) ??
         known?.advice(place) ??
         "See the application's health and log.",
-      command:
+      command: safe(
         signs.find(({ command }) => command !== undefined)?.command ??
-        known?.command(place) ??
-        `npx poolkit health --json -s ${place.stack}`,
+          known?.command(place) ??
+          `npx poolkit health --json -s ${place.stack}`,
+      ),
     };
   });
   const rank = ({ severity }: Finding) => (severity === "fail" ? 0 : 1);

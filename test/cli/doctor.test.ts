@@ -168,7 +168,7 @@ describe("findings", () => {
     ],
     ["first up failed", { ...well, deployed: saw({ ...deployed_, outputs: {} }) }, ["fail not_deployed"]],
     [
-      "up killed",
+      "up running or killed",
       { ...well, deployed: saw({ ...deployed_, pendingOperations: 1 }) },
       ["warn update_interrupted"],
     ],
@@ -567,6 +567,22 @@ describe("findings", () => {
     expect(merged).toMatchObject([{ severity: "fail", evidence: ["one", "two"], command: "do it" }]);
   });
 
+  it("tell nobody to run a second update where one may be running", () => {
+    const drifted = withPostgres({ roleSettings: {} });
+    const starting = saw({ ...deployed_, outputs: {}, pendingOperations: 1 });
+    const findings = findingsOf({ ...drifted, deployed: starting }, place);
+    const looking = "ps axww -o pid,etime,args | grep '[p]ulumi '";
+    expect(findings.map(({ cause, command }) => [cause, command])).toEqual([
+      ["not_deployed", looking],
+      ["update_interrupted", looking],
+      ["configuration_drift", looking],
+    ]);
+    expect(findings[1]).toMatchObject({
+      evidence: ["1 step of an update began and has not ended"],
+      advice: expect.stringMatching(/is running or was killed: wait for it\. .*npx poolkit up -s shop/),
+    });
+  });
+
   it("give the exit code by the worst", () => {
     const finding = (severity: "fail" | "warn") => ({
       severity,
@@ -584,7 +600,7 @@ describe("findings", () => {
     "%s has advice and a command that name the stack's own things",
     (_, cause) => {
       expect(cause.advice(place).length).toBeGreaterThan(20);
-      expect(cause.command(place)).toMatch(/shop|docker|timedatectl/);
+      expect(cause.command(place)).toMatch(/shop|docker|timedatectl|ps ax/);
     },
   );
 });

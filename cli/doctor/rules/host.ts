@@ -43,7 +43,7 @@ function state({ deployed }: Observation, stack: string): Symptom[] {
     });
   }
   if (pendingOperations > 0) {
-    const evidence = `${count(pendingOperations, "step", "steps")} of an update began and did not end`;
+    const evidence = `${count(pendingOperations, "step", "steps")} of an update began and ${pendingOperations === 1 ? "has" : "have"} not ended`;
     symptoms.push({ cause: "update_interrupted", severity: "warn", evidence });
   }
   return symptoms;
