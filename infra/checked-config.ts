@@ -5,7 +5,7 @@ import { type Budget, budgetOf } from "./budget/budget.ts";
 import { defaultPorts, type HostPorts } from "./presets.ts";
 import { shown } from "./problem-text.ts";
 import { readScrapeJobs } from "./scrape-jobs.ts";
-import { readObject, readSizingInput, type Sizing, type SizingInput } from "./sizing.ts";
+import { readObject, readSizingInput, readSwitch, type Sizing, type SizingInput } from "./sizing.ts";
 import { unknownKey } from "./unknown-key.ts";
 
 /** Every key of a stack's configuration but the secret. */
@@ -20,6 +20,7 @@ export const plainKeys = [
   "application",
   "observability",
   "scrape",
+  "enginePortsForwarded",
 ] as const;
 
 const keys: readonly string[] = [...plainKeys, "secretSeed"];
@@ -34,6 +35,8 @@ export interface CheckedConfig {
   /** The user's own application; undefined = the reference application. */
   readonly application: OwnApplication | undefined;
   readonly scrapeJobs: readonly ScrapeJob[];
+  /** Whether the ports of an engine on another machine are to be had on this one's 127.0.0.1. */
+  readonly enginePortsForwarded: boolean;
 }
 
 /**
@@ -58,7 +61,11 @@ export function checkConfig(
   const application = readApplication(readObject(raw, "application", problems), problems, project);
   const scrape = readObject(raw, "scrape", problems);
   const scrapeJobs = readScrapeJobs(scrape, sizing.observability, problems);
-  return { config: { input, sizing, budget, ports, baseImage, application, scrapeJobs }, problems };
+  const enginePortsForwarded = readSwitch(raw, "enginePortsForwarded", problems);
+  const config = {
+    ...{ input, sizing, budget, ports, baseImage, application, scrapeJobs, enginePortsForwarded },
+  };
+  return { config, problems };
 }
 
 function unknownKeys(names: readonly string[]): Problem[] {

@@ -38,6 +38,8 @@ export interface StackConfig {
   readonly secretSeed: pulumi.Output<string>;
   /** `docker:host`; unset = DOCKER_HOST, else the default socket. */
   readonly dockerHost: string | undefined;
+  /** Whether the ports of an engine on another machine are to be had on this one's 127.0.0.1. */
+  readonly enginePortsForwarded: boolean;
 }
 
 const minimumSeedLength = 32;
@@ -72,6 +74,7 @@ export function readConfig(): StackConfig {
     alertSizes: alertSizes(input, sizing, application === undefined),
     secretSeed: config.requireSecret("secretSeed"),
     dockerHost: new pulumi.Config("docker").get("host"),
+    enginePortsForwarded: checked.enginePortsForwarded,
   });
 }
 

@@ -1,12 +1,13 @@
 import { preflight } from "../provider/sdk/preflight.ts";
 import type { Provider } from "../provider/sdk/provider.ts";
 import type { StackConfig } from "./config.ts";
+import { placeProblems } from "./engine-place.ts";
 import { imageSpace } from "./image-sources.ts";
 import type { EngineNames } from "./names.ts";
 import { throwProblems } from "./problems.ts";
 
 /**
- * Asks the engine, before anything is created, whether it answers, has the base image and the stack's host ports free.
+ * Asks the engine, before anything is created, whether it is here, answers, has the base image and the stack's host ports free.
  * Throws one RunError with everything that is wrong.
  */
 export async function checkEngine(
@@ -14,7 +15,8 @@ export async function checkEngine(
   names: EngineNames,
   provider: Provider,
 ): Promise<void> {
-  const { stack, ports, baseImage, observability } = config;
+  const { stack, ports, baseImage, observability, dockerHost, enginePortsForwarded } = config;
+  throwProblems(stack, await placeProblems(dockerHost ?? process.env.DOCKER_HOST, enginePortsForwarded));
   const { problems } = await preflight(
     {
       stack,

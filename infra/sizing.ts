@@ -63,7 +63,7 @@ export function readSizingInput(
     budget: readObject(raw, "budget", problems),
     // Whether it is one that can be run is the question of readApplication, which tells its problems.
     application: readObject(raw, "application", []),
-    observability: readSwitch(raw("observability") ?? "false", problems),
+    observability: readSwitch(raw, "observability", problems),
   };
   return { input, problems };
 }
@@ -87,14 +87,19 @@ export function readObject(
   return {};
 }
 
-/** Pulumi keeps a boolean as text. */
-function readSwitch(text: string, problems: Problem[]): boolean {
+/** A configuration value that is true or false; absent means false. Pulumi keeps it as text. */
+export function readSwitch(
+  raw: (key: string) => string | undefined,
+  key: string,
+  problems: Problem[],
+): boolean {
+  const text = raw(key) ?? "false";
   if (text !== "true" && text !== "false") {
     problems.push({
-      path: "poolkit:observability",
+      path: `poolkit:${key}`,
       found: shown(text),
       allowed: "true or false",
-      fix: "pulumi config rm poolkit:observability",
+      fix: `pulumi config rm poolkit:${key}`,
     });
   }
   return text === "true";

@@ -115,6 +115,17 @@ describe("up refuses", () => {
     await expectRefusal({ env: { DOCKER_HOST: "unix:///nowhere/docker.sock" } }, "/nowhere/docker.sock");
   });
 
+  it("an engine on another machine, without waiting for anything on it", async () => {
+    await stack.must(["config", "set", "docker:host", "tcp://192.0.2.1:2375", ...stack.flag]);
+    const start = performance.now();
+    try {
+      await expectRefusal({}, "docker:host", "another machine, 192.0.2.1", "poolkit:enginePortsForwarded");
+      expect(performance.now() - start).toBeLessThan(30_000);
+    } finally {
+      await stack.must(["config", "rm", "docker:host", ...stack.flag]);
+    }
+  });
+
   it.skipIf(!smallEnginePossible)("an engine whose disk has no room for the images", async () => {
     const small = await SmallEngine.start(300, "debian:forky-slim");
     try {

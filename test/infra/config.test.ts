@@ -92,6 +92,12 @@ const refused: [string, Record<string, string>, string, string][] = [
     "{}",
   ],
   ["a switch that is neither", { "poolkit:observability": "yes" }, "poolkit:observability", '"yes"'],
+  [
+    "another switch that is neither",
+    { "poolkit:enginePortsForwarded": "1" },
+    "poolkit:enginePortsForwarded",
+    '"1"',
+  ],
   ["a list of targets without a job", scrape(["a:1"]), "poolkit:scrape", '["a:1"]'],
   [
     "targets that no Prometheus asks",
@@ -232,6 +238,11 @@ describe("readConfig accepts", () => {
     const config = read({ ...good, ...scrape(jobs), "poolkit:observability": "true" });
     expect(config.scrapeJobs).toMatchObject([{ name: "backup", targets: ["db.example:9854"] }]);
     expect(read(good).scrapeJobs).toEqual([]);
+  });
+
+  it("that the ports of an engine elsewhere are forwarded", () => {
+    expect(read(good).enginePortsForwarded).toBe(false);
+    expect(read({ ...good, "poolkit:enginePortsForwarded": "true" }).enginePortsForwarded).toBe(true);
   });
 
   it("PgBouncer's own names over the preset's", () => {
