@@ -35,6 +35,12 @@ export const causes = {
     advice: () => "Start Docker Engine, or set DOCKER_HOST to the engine that the stack was deployed to.",
     command: () => "docker info",
   },
+  ports_elsewhere: {
+    advice: () =>
+      "The engine publishes ports on its own 127.0.0.1: run this on its machine, or forward them here. On this machine's own engine the mapping is lost: restart the containers.",
+    command: ({ names }) =>
+      `docker port ${names.postgres}; docker port ${names.pgbouncer}; docker port ${names.app}`,
+  },
   state_unreadable: {
     advice: () =>
       "Pulumi does not hand out the stack's state, so only the engine was looked at: see its reason (passphrase, backend, login).",

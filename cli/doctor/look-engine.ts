@@ -44,6 +44,8 @@ export interface ContainerSeen {
   readonly restarts: number;
   /** Since it was started or, when it does not run, since it ended. */
   readonly sinceSeconds: number;
+  /** Whether the image's health check passes; false without one and before its first. */
+  readonly isHealthy: boolean;
   /** The last output of the image's health check when that fails, else null. */
   readonly failingCheck: string | null;
   readonly network: string;
@@ -92,6 +94,7 @@ export async function lookAtContainer(
     oomKilled: State.OOMKilled,
     restarts: RestartCount,
     sinceSeconds: secondsSince(running ? State.StartedAt : State.FinishedAt),
+    isHealthy: running && State.Health?.Status === "healthy",
     failingCheck: checks.length > 0 ? (checks.at(-1)?.Output ?? "") : null,
     network: names.network,
     isOnNetwork: attached !== undefined,

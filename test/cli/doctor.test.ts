@@ -30,6 +30,7 @@ function container(name: string, alias: string, change: Partial<ContainerSeen> =
     oomKilled: false,
     restarts: 0,
     sinceSeconds: 60,
+    isHealthy: true,
     failingCheck: null,
     network: names.network,
     isOnNetwork: true,
@@ -146,6 +147,13 @@ const withRevision = (revision: string | undefined): Observation => ({
 });
 const fullPool = { pools: [{ ...pool, sv_active: 7, sv_idle: 0, cl_waiting: 3, maxwait: 4 }] };
 
+const notHere = "connect ECONNREFUSED 127.0.0.1:1";
+const portRefused = {
+  ...{ postgres: missed("unreachable", notHere), login: missed("unreachable", notHere) },
+  ...{ console: missed("unreachable", notHere), path: missed("unreachable", notHere) },
+  health: { reached: false, reason: `http://127.0.0.1:1 does not answer: ${notHere}` },
+} as const;
+
 const named = (seen: Observation) =>
   findingsOf(seen, place).map(({ severity, cause }) => `${severity} ${cause}`);
 
@@ -254,6 +262,20 @@ describe("findings", () => {
       "PgBouncer gone",
       { ...well, console: missed("unreachable"), path: missed("unreachable") },
       ["fail pgbouncer_unreachable"],
+    ],
+    ["ports of an engine elsewhere", { ...well, ...portRefused }, ["fail ports_elsewhere"]],
+    [
+      "the same of a container that is not healthy yet",
+      {
+        ...withContainer("postgres", { isHealthy: false }),
+        ...{ postgres: portRefused.postgres, login: portRefused.login },
+      },
+      ["fail postgres_unreachable"],
+    ],
+    [
+      "the same of a container that lost its network, and its port with it",
+      { ...withContainer("app", { isOnNetwork: false, hasAlias: false }), health: portRefused.health },
+      ["fail dns", "fail app_unreachable"],
     ],
     ["monitor refused", { ...well, console: missed("login") }, ["warn monitoring_incomplete"]],
     [
@@ -479,6 +501,15 @@ describe("findings", () => {
     });
     expect(lock?.evidence[0]).toContain("waits for pid 7 (poolkit_app");
     expect(lock?.command).toBe("docker exec poolkit-shop-postgres pg_ctl kill TERM 7");
+  });
+
+  it("name each container that is well and whose port is not here", () => {
+    expect(findingsOf({ ...well, ...portRefused }, place)[0]?.evidence).toEqual([
+      `container poolkit-shop-pgbouncer is healthy, its port is not here: through PgBouncer: ${notHere}`,
+      `container poolkit-shop-postgres is healthy, its port is not here: direct connection to Postgres: ${notHere}`,
+      `container poolkit-shop-pgbouncer is healthy, its port is not here: PgBouncer's console: ${notHere}`,
+      `container poolkit-shop-app is healthy, its port is not here: http://127.0.0.1:1 does not answer: ${notHere}`,
+    ]);
   });
 
   it("name who holds the connections when Postgres lets nobody in", () => {

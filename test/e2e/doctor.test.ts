@@ -11,6 +11,10 @@ import { leaksIn, secretsOf } from "./support/secrets.ts";
 import { TestStack } from "./support/stack.ts";
 import { getFile, putFile } from "./support/volume.ts";
 
+/** Whether a process can leave the network of this machine; the engine's socket goes with it. */
+const canLeave =
+  spawnSync("unshare", ["--net", "ip", "link", "set", "lo", "up"]).status === 0 &&
+  /^(unix:|$)/.test(process.env.DOCKER_HOST ?? "");
 const hasPsql = spawnSync("psql", ["--version"]).status === 0;
 
 /** The doctor beside one real stack, on which faults are injected and healed one after another. */
@@ -356,6 +360,18 @@ describe("poolkit doctor", () => {
     expect(text).toContain("FAIL  engine_unreachable");
     expect(text).toMatch(/^postgres {4}18/m);
     expect(text).not.toMatch(/^\s+at /m);
+  });
+
+  it.skipIf(!canLeave)("its ports are not on this machine: ports_elsewhere, and nothing else", async () => {
+    for (const component of ["postgres", "pgbouncer", "app"] as const) {
+      const isHealthy = async () => (await stack.container(component).inspect()).State.Health?.Status;
+      await expect.poll(isHealthy, { timeout: 40_000, interval: 200 }).toBe("healthy");
+    }
+    const command = `ip link set lo up && exec node cli/poolkit.js doctor --json -s ${stack.name}`;
+    const { code, text } = await project.run("unshare", ["--net", "sh", "-c", command]);
+    expect(code, text).toBe(2);
+    const { findings } = JSON.parse(text) as { findings: unknown[] };
+    expect(findings).toMatchObject([{ severity: "fail", cause: "ports_elsewhere" }]);
   });
 
   it("2 and one line for a stack that does not exist", async () => {

@@ -8,7 +8,7 @@ import { count, duration, oneLine } from "../text.ts";
 const freshRestartSeconds = 600;
 const memoryWarning = 0.9;
 
-const goneCause: Readonly<Record<Component, string>> = {
+export const goneCause: Readonly<Record<Component, string>> = {
   postgres: "postgres_unreachable",
   pgbouncer: "pgbouncer_unreachable",
   app: "app_unreachable",

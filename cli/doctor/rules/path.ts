@@ -5,6 +5,7 @@ import type { Component } from "../look-engine.ts";
 import type { PathSeen } from "../look-path.ts";
 import type { Symptom } from "../symptom.ts";
 import { count, oneLine } from "../text.ts";
+import { goneCause } from "./containers.ts";
 import { isPaused, isSaturated, lacksServers } from "./pooler.ts";
 
 type Failed = Extract<Looked<PathSeen>, { ok: false }>;
@@ -22,6 +23,15 @@ const vague = new Set(["pgbouncer_pool_exhausted", "query_failing"]);
 const gone: ReadonlySet<Failure> = new Set(["unreachable", "timeout", "dns", "upstream_down"]);
 
 const fail = (cause: string, evidence: string): Symptom => ({ cause, severity: "fail", evidence });
+
+/** A component that does not answer from here, although the engine may know that it is well. */
+function noAnswer({ containers }: Observation, component: Component, evidence: string): Symptom {
+  const looked = containers[component];
+  const isWell = looked.ok && looked.seen?.isHealthy === true && looked.seen.isOnNetwork;
+  return isWell && evidence.includes("ECONNREFUSED")
+    ? fail("ports_elsewhere", `container ${looked.seen.name} is healthy, its port is not here: ${evidence}`)
+    : fail(goneCause[component], evidence);
+}
 
 /** The way of the application's queries and the logins on it. */
 export function pathSymptoms(seen: Observation): Symptom[] {
@@ -56,7 +66,7 @@ function failedWay({ failure, message }: Failed, seen: Observation): Symptom {
       );
     case "dns":
     case "unreachable":
-      return fail("pgbouncer_unreachable", through);
+      return noAnswer(seen, "pgbouncer", through);
     case "timeout":
     case "queue_timeout":
       return fail(causeOfSilence(seen), lacksServers(seen) ? `${through}; ${noServers}` : through);
@@ -99,7 +109,8 @@ function login({ login, path, postgres }: Observation): Symptom[] {
   return symptoms;
 }
 
-function server({ postgres, backends }: Observation): Symptom[] {
+function server(seen: Observation): Symptom[] {
+  const { postgres, backends } = seen;
   if (postgres === null || postgres.ok) return [];
   const { failure, message } = postgres;
   const direct = `direct connection to Postgres: ${message}`;
@@ -110,7 +121,7 @@ function server({ postgres, backends }: Observation): Symptom[] {
     return [fail(cause, direct), ...(backends.ok ? [fail(cause, holders(backends.seen))] : [])];
   }
   if (gone.has(failure)) {
-    return [fail("postgres_unreachable", direct)];
+    return [noAnswer(seen, "postgres", direct)];
   }
   return [{ cause: "monitoring_incomplete", severity: "warn", evidence: direct }];
 }
@@ -122,13 +133,14 @@ function holders(backends: readonly string[]): string {
   return `${count(backends.length, "session", "sessions")}, the most of: ${largest.join(", ")}`;
 }
 
-function pooler({ console, path }: Observation): Symptom[] {
+function pooler(seen: Observation): Symptom[] {
+  const { console, path } = seen;
   if (console === null || console.ok) return [];
   const evidence = `PgBouncer's console: ${console.message}`;
   const isGone = console.failure !== "login" && console.failure !== "other";
   return [
     isGone && path?.ok !== true
-      ? fail("pgbouncer_unreachable", evidence)
+      ? noAnswer(seen, "pgbouncer", evidence)
       : { cause: "monitoring_incomplete", severity: "warn", evidence },
   ];
 }
@@ -152,7 +164,7 @@ function isStopped({ containers }: Observation, component: Component): boolean {
 export function healthSymptoms(seen: Observation): Symptom[] {
   const { health, path } = seen;
   if (health === null) return [];
-  if (!health.reached) return [fail("app_unreachable", oneLine(health.reason))];
+  if (!health.reached) return [noAnswer(seen, "app", oneLine(health.reason))];
   const { status, cause, output, advice } = health.body;
   if (status === "pass") return [];
   const isName = cause != null && /^[a-z][a-z_]*$/.test(cause);
