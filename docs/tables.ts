@@ -346,7 +346,8 @@ function causesTable(): string {
     Object.entries(causes).map(([name, { advice, command }]) => [
       `\`${name}\``,
       advice(place),
-      `\`${command(place)}\``,
+      // A table would end its cell at a bar.
+      `\`${command(place).replaceAll("|", "\\|")}\``,
     ]),
   );
 }
