@@ -62,10 +62,10 @@ export function checkConfig(
   const scrape = readObject(raw, "scrape", problems);
   const scrapeJobs = readScrapeJobs(scrape, sizing.observability, problems);
   const enginePortsForwarded = readSwitch(raw, "enginePortsForwarded", problems);
-  const config = {
-    ...{ input, sizing, budget, ports, baseImage, application, scrapeJobs, enginePortsForwarded },
+  return {
+    config: { input, sizing, budget, ports, baseImage, application, scrapeJobs, enginePortsForwarded },
+    problems,
   };
-  return { config, problems };
 }
 
 function unknownKeys(names: readonly string[]): Problem[] {
