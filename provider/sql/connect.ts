@@ -51,7 +51,7 @@ export class SqlError extends UserError {
 
 /**
  * Logs in, runs `use`, logs out. All settings are explicit: the deployer's PG* variables must not reach in.
- * @throws SqlError
+ * @throws SqlError of the login or a statement; a UserError of `use` as it is
  */
 export async function withClient<T>(
   connection: Connection,
@@ -75,7 +75,7 @@ export async function withClient<T>(
     await client.connect();
     return await use(client);
   } catch (error) {
-    throw error instanceof SqlError ? error : new SqlError(`${place}: ${messageOf(error)}`, error);
+    throw error instanceof UserError ? error : new SqlError(`${place}: ${messageOf(error)}`, error);
   } finally {
     await client.end().catch(() => {});
   }

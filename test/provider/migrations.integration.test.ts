@@ -6,7 +6,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { migrationsIn } from "../../provider/sdk/migrations.ts";
 import { eventually } from "../support/load.ts";
 import { engineAvailable, type Postgres18, startPostgres18 } from "../support/postgres18.ts";
-import { type Properties, secret, startPlugin, type TestPlugin, visible } from "./support/plugin.ts";
+import {
+  keptAfter,
+  type Properties,
+  secret,
+  startPlugin,
+  type TestPlugin,
+  visible,
+} from "./support/plugin.ts";
 
 /** A function body and a text with semicolons: whoever cuts scripts at them fails here. */
 const initScript = `CREATE TABLE "note" (id int PRIMARY KEY, text text NOT NULL);
@@ -166,8 +173,19 @@ describe.skipIf(!(await engineAvailable()))("Migrations", () => {
     await plugin.update("Migrations", id, gone.state, gone.inputs, inputs());
     write("1_init", `${initScript}-- edited\n`);
     await expect(plugin.update("Migrations", id, state, state, inputs())).rejects.toThrow(
-      "changed after it was applied: 1_init",
+      /^2 UNKNOWN: changed after it was applied: 1_init/,
     );
+  });
+
+  it("leaves in the state what was applied before a migration failed", async () => {
+    write("1_init", initScript);
+    write("2_bad", "SELECT * FROM nowhere");
+    const error = await plugin.create("Migrations", inputs()).catch((failure: unknown) => failure);
+    const applied = { "1_init": migrationsIn(directory)["1_init"] };
+    expect(keptAfter(error)).toEqual({
+      state: expect.objectContaining({ migrations: applied }),
+      reasons: [expect.stringMatching(/^migration 2_bad failed/)],
+    });
   });
 
   it("leaves data alone when it is deleted", async () => {

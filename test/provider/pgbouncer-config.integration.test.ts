@@ -7,7 +7,7 @@ import { engineAvailable, type Postgres18, startPostgres18 } from "../support/po
 import { projectImage } from "./support/images.ts";
 import { makePlace, type Place } from "./support/place.ts";
 import {
-  incompleteOf,
+  keptAfter,
   type Properties,
   revealed,
   secret,
@@ -346,7 +346,8 @@ describe.skipIf(!(await engineAvailable()))("PgBouncerConfig on a running PgBoun
         { timeout: 10_000 },
       );
       await other.cancel();
-      const left = incompleteOf(await cut);
+      const left = keptAfter(await cut);
+      if (left === undefined) throw new Error("nothing was handed to the state");
       await pgbouncer.kill({ signal: "SIGCONT" });
       await untilReady();
       expect(await zone()).toBe(before);

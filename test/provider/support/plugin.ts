@@ -41,14 +41,18 @@ export function revealed(value: JavaScriptValue): JavaScriptValue {
   return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, revealed(child)]));
 }
 
-/** What a failed call hands to the state of a resource that is there nevertheless. @throws where it hands nothing */
-export function incompleteOf(error: unknown): { readonly state: Properties; readonly inputs: Properties } {
-  const { metadata } = error as grpc.ServiceError;
-  const [details] = metadata.get("grpc-status-details-bin");
-  if (details === undefined || typeof details === "string") throw error;
-  const [any] = statusPb.Status.deserializeBinary(details).getDetailsList();
-  const detail = pb.ErrorResourceInitFailed.deserializeBinary(any?.getValue_asU8() ?? new Uint8Array());
-  return { state: map(detail.getProperties()), inputs: map(detail.getInputs()) };
+/** What Pulumi keeps of a resource whose operation failed; undefined when the failure says that there is none. */
+export function keptAfter(
+  error: unknown,
+): { state: Properties; inputs: Properties; reasons: string[] } | undefined {
+  const metadata = error instanceof Error && "metadata" in error ? error.metadata : undefined;
+  const raw = metadata instanceof grpc.Metadata ? metadata.get("grpc-status-details-bin")[0] : undefined;
+  if (!(raw instanceof Uint8Array)) return undefined;
+  const [detail] = statusPb.Status.deserializeBinary(raw).getDetailsList();
+  if (detail === undefined) return undefined;
+  const failed = pb.ErrorResourceInitFailed.deserializeBinary(detail.getValue_asU8());
+  const [state, inputs] = [map(failed.getProperties()), map(failed.getInputs())];
+  return { state, inputs, reasons: failed.getReasonsList() };
 }
 
 /** A difference by property path, e.g. `{ "settings.verbose": "UPDATE" }`. */
