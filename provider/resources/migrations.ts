@@ -43,7 +43,9 @@ export const migrations: Resource<Inputs, Record<string, never>> = {
       });
       return { inputs: { ...last, migrations: Object.fromEntries(found) }, outputs: {} };
     } catch (error) {
-      if (!(error instanceof SqlError) || !error.isUnreachable) throw error;
+      if (!(error instanceof SqlError)) throw error;
+      if (error.isMissingDatabase) return undefined;
+      if (!error.hasNoSession) throw error;
       context.log.warning(`migrations were not compared: ${error.message}`);
       return { inputs: last, outputs: {} };
     }

@@ -38,6 +38,10 @@ export class SqlError extends UserError {
   get isRefusedLogin(): boolean {
     return this.code === "28P01" || this.code === "28000" || this.code === "08P01";
   }
+  /** The login is right, the database is not there. */
+  get isMissingDatabase(): boolean {
+    return this.code === "3D000";
+  }
   /** Nobody got in under this login: another one may work, and nothing was done. */
   get hasNoSession(): boolean {
     return this.isUnreachable || this.isRefusedLogin;

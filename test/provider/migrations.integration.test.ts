@@ -188,6 +188,28 @@ describe.skipIf(!(await engineAvailable()))("Migrations", () => {
     });
   });
 
+  it("is gone with its database", async () => {
+    write("1_init", initScript);
+    const { id, state } = await plugin.create("Migrations", inputs());
+    await sql("postgres", `DROP DATABASE d${database}`);
+    expect((await plugin.read("Migrations", id, state, inputs())).id).toBe("");
+  });
+
+  it.each([
+    ["without its role", undefined, /password authentication failed/],
+    ["while its role may not log in", "CREATE ROLE gone NOLOGIN PASSWORD 'gone'", /not permitted to log in/],
+  ])("keeps what it knows, and says so, %s", async (_, statement, reason) => {
+    write("1_init", initScript);
+    const { id, state } = await plugin.create("Migrations", inputs());
+    if (statement !== undefined) await sql("postgres", statement);
+    const { host, port } = server;
+    const connection = { host, port, user: "gone", database: `d${database}`, password: secret("gone") };
+    const read = await plugin.read("Migrations", id, state, { ...inputs(), connection });
+    expect(read.inputs.migrations).toEqual(inputs().migrations);
+    expect(plugin.messages.at(-1)).toMatch(/^migrations were not compared: gone@/);
+    expect(plugin.messages.at(-1)).toMatch(reason);
+  });
+
   it("leaves data alone when it is deleted", async () => {
     write("1_init", initScript);
     const { id, state } = await plugin.create("Migrations", inputs());
