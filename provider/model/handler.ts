@@ -1,4 +1,4 @@
-import type { Path } from "../protocol/paths.ts";
+import { type Path, pathText } from "../protocol/paths.ts";
 import { hasUnknown, type PlainMap, type PlainValue } from "../protocol/secrets.ts";
 import { unknownValue } from "../protocol/values.ts";
 import { changesBetween, type PropertyChange } from "./diff.ts";
@@ -49,12 +49,8 @@ export function handlerOf<I extends PlainMap, O extends PlainMap>(resource: Reso
     },
     diff(state, formerInputs, inputs) {
       const changes = changesBetween(formerInputs, inputs)
-        .filter(({ path: [top] }) => !resource.ignore.some((key) => key === top))
-        .map((change) => ({
-          ...change,
-          replaces: resource.replaceOn.some((key) => key === change.path[0]),
-          isInput: true,
-        }));
+        .map((change) => ({ ...change, replaces: isAt(resource.replaceOn, change.path), isInput: true }))
+        .filter(({ path, replaces }) => replaces || !isAt(resource.ignore, path));
       if (changes.length > 0) return { changes };
       // The same inputs, but the last reading found other results: somebody changed what the inputs do not show.
       const results = changesBetween(pick(state, planned(inputs)), planned(inputs));
@@ -85,6 +81,11 @@ export function handlerOf<I extends PlainMap, O extends PlainMap>(resource: Reso
       if (fits(resource.inputs, properties)) await resource.delete(properties, context);
     },
   };
+}
+
+/** Whether one of the names is the path's first key or all of it. */
+function isAt(names: readonly string[], path: Path): boolean {
+  return names.some((name) => name === path[0] || name === pathText(path));
 }
 
 async function stateOf(id: string, inputs: PlainMap, operation: Promise<PlainMap>): Promise<PlainMap> {

@@ -25,6 +25,9 @@ export interface Reading<I, O> {
   readonly outputs: O;
 }
 
+/** A top-level input, or one below it. */
+export type InputPath<I> = (keyof I & string) | `${keyof I & string}.${string}`;
+
 /**
  * A resource type: pure decisions (`inputs`, `outputs`, what a change does) and operations that touch the world.
  * `I` are its inputs, `O` what it computes from them or learns besides; the state holds both.
@@ -33,8 +36,8 @@ export interface Resource<I extends PlainMap, O extends PlainMap> {
   readonly inputs: Shape<I>;
   /** Inputs that are filled in when they are left out. */
   readonly defaults: Partial<I>;
-  /** Top-level inputs whose change makes another resource of it. */
-  readonly replaceOn: readonly (keyof I & string)[];
+  /** Inputs whose change makes another resource of it, also below one that is ignored (`connection.database`). */
+  readonly replaceOn: readonly InputPath<I>[];
   /** Top-level inputs that only say how to reach the thing: a change of theirs changes nothing. */
   readonly ignore: readonly (keyof I & string)[];
   /** Stable name of the thing in the world. */

@@ -22,7 +22,7 @@ const lockTimeoutMs = 600_000;
 export const migrations: Resource<Inputs, Record<string, never>> = {
   inputs,
   defaults: {},
-  replaceOn: ["schema"],
+  replaceOn: ["schema", "connection.database"],
   ignore: ["connection", "directory"],
   id: ({ connection, schema }) => `${connection.database}/${schema}`,
   plan: () => ({}),

@@ -5,7 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type PostgresConnectionArgs, withSecretPassword } from "./connections.ts";
 
 export interface MigrationsArgs {
-  /** Direct login as the owner of the schema. */
+  /** Direct login as the owner of the schema. Another `database` replaces the resource; data stay. */
   connection: PostgresConnectionArgs;
   /** Schema that holds the tables and `_prisma_migrations`. A change replaces the resource; data stay. */
   schema: pulumi.Input<string>;

@@ -250,6 +250,13 @@ describe("Diff", () => {
       { 'migrations["2_b"]': "ADD" },
     ],
     [
+      "another database, under another login",
+      "Migrations",
+      { connection: { ...connection, port: 1, database: "e", password: secret("new") } },
+      { "connection.database": "UPDATE_REPLACE" },
+    ],
+    ["another login", "Migrations", { connection: { ...connection, port: 1, password: secret("new") } }, {}],
+    [
       "a secret",
       "AppConfig",
       { files: secret({ "database-url": "new" }) },
