@@ -1,7 +1,12 @@
 import type { Client } from "pg";
 import { type AppliedMigration, appliedMigrations, tryLock } from "../migrations/database.ts";
 import { type Interruption, type MigrationEngine, withMigrationEngine } from "../migrations/engine.ts";
-import { type Migration, pathInCheckout, readMigrations } from "../migrations/folder.ts";
+import {
+  differsInLineEndsOnly,
+  type Migration,
+  pathInCheckout,
+  readMigrations,
+} from "../migrations/folder.ts";
 import { messageOf, PartialFailure, UserError } from "../model/errors.ts";
 import type { Context, Resource } from "../model/resource.ts";
 import { object, record, type Shaped, text } from "../model/shape.ts";
@@ -98,15 +103,16 @@ function checkHistory(
   applied: readonly AppliedMigration[],
   context: Context,
 ): void {
-  const known = new Map(folder.map((migration) => [migration.name, migration.checksum]));
-  const changed = applied.filter(({ name, checksum, isUnfinished }) => {
+  const known = new Map(folder.map((migration) => [migration.name, migration]));
+  const changed = applied.flatMap(({ name, checksum, isUnfinished }) => {
     const inFolder = known.get(name);
-    return inFolder !== undefined && inFolder !== checksum && !isUnfinished;
+    if (inFolder === undefined || inFolder.checksum === checksum || isUnfinished) return [];
+    const isSameText = differsInLineEndsOnly(inFolder.script, checksum);
+    return [isSameText ? `${name} (only its line ends, LF or CRLF)` : name];
   });
   if (changed.length > 0) {
-    const names = changed.map(({ name }) => name).join(", ");
     throw new UserError(
-      `changed after it was applied: ${names}; restore migration.sql as it was and write a new migration for the change`,
+      `changed after it was applied: ${changed.join(", ")}; restore migration.sql as it was and write a new migration for the change`,
     );
   }
   const unfinished = applied.filter((one) => one.isUnfinished).map(({ name }) => name);

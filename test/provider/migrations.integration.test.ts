@@ -54,7 +54,7 @@ describe.skipIf(!(await engineAvailable()))("Migrations", () => {
     }
   }
 
-  function write(name: string, script: string): void {
+  function write(name: string, script: string | Buffer): void {
     mkdirSync(join(directory, name), { recursive: true });
     writeFileSync(join(directory, name, "migration.sql"), script);
   }
@@ -186,6 +186,29 @@ describe.skipIf(!(await engineAvailable()))("Migrations", () => {
       state: expect.objectContaining({ migrations: applied }),
       reasons: [expect.stringMatching(/^migration 2_bad failed/)],
     });
+  });
+
+  it("refuses a script that is not UTF-8, with its line, and applies nothing", async () => {
+    write("1_init", initScript);
+    write("2_latin", Buffer.from("SELECT 1;\nCOMMENT ON TABLE note IS 'caf\xe9';\n", "latin1"));
+    await expect(plugin.create("Migrations", inputs())).rejects.toThrow(
+      `${directory}/2_latin/migration.sql line 2: not UTF-8`,
+    );
+    expect(await sql(`d${database}`, "SELECT to_regclass('app.note') AS note")).toEqual([{ note: null }]);
+  });
+
+  it.each([
+    [initScript, initScript.replaceAll("\n", "\r\n")],
+    [initScript.replaceAll("\n", "\r\n"), initScript],
+  ])("says so when only the line ends of an applied script changed", async (applied, checkedOut) => {
+    write("1_init", applied);
+    const { id, state } = await plugin.create("Migrations", inputs());
+    write("1_init", checkedOut);
+    const refused = plugin.update("Migrations", id, state, state, inputs());
+    await expect(refused).rejects.toThrow(/changed after it was applied: 1_init \(only its line ends/);
+    write("1_init", `${checkedOut}-- edited`);
+    const edited = plugin.update("Migrations", id, state, state, inputs());
+    await expect(edited).rejects.toThrow("changed after it was applied: 1_init; restore");
   });
 
   it("is gone with its database", async () => {
