@@ -13,7 +13,7 @@ export interface MigrationEngine {
 /** A failed script. */
 export interface ScriptError {
   readonly message: string;
-  /** 1-based offset in the script, when Postgres names one. */
+  /** 1-based offset in the script in characters (not UTF-16 units), when Postgres names one. */
   readonly position: number | undefined;
 }
 

@@ -171,7 +171,7 @@ async function failed(
   if (unfinished === undefined || script === undefined || reason === undefined) {
     return new UserError(`migrations failed: ${messageOf(error)}`);
   }
-  const line = reason.position && script.slice(0, reason.position).split("\n").length;
+  const line = reason.position && [...script].slice(0, reason.position).join("").split("\n").length;
   const place = line ? ` line ${line}` : "";
   const isWhole = !endsTransactions(script);
   if (isWhole) await engine.markMigrationRolledBack({ migrationName: unfinished.name });

@@ -37,7 +37,7 @@ describe.skipIf(!(await engineAvailable()))("Migrations", () => {
   });
   beforeEach(async () => {
     database += 1;
-    await sql("postgres", `CREATE DATABASE d${database}`);
+    await sql("postgres", `CREATE DATABASE d${database} TEMPLATE template0 ENCODING 'UTF8'`);
     await sql(`d${database}`, "CREATE SCHEMA app");
     directory = mkdtempSync(join(tmpdir(), "poolkit-migrations-"));
     return () => rmSync(directory, { recursive: true });
@@ -158,6 +158,11 @@ describe.skipIf(!(await engineAvailable()))("Migrations", () => {
     expect(await sql(`d${database}`, "SELECT to_regclass('app.half') IS NOT NULL AS there")).toEqual([
       { there: true },
     ]);
+  });
+
+  it("counts the lines to a failure in characters, as Postgres does", async () => {
+    write("1_bad", `-- ${"\u{1F418}".repeat(20)}\nSELECT * FROM nowhere;\n\n\n\nSELECT 1;\n`);
+    await expect(plugin.create("Migrations", inputs())).rejects.toThrow(/1_bad\/migration.sql line 2\)/);
   });
 
   it("shows a migration that the database does not have as drift, and refuses one changed after it was applied", async () => {
