@@ -94,6 +94,8 @@ function wholeScripts(
   adapter.executeScript = async (script) => {
     try {
       await runInterruptibly(adapter.underlyingDriver(), script, interruption);
+      // A pg_dump leaves its session without one, and the engine would not find its own table any more.
+      await adapter.underlyingDriver().query("RESET search_path");
     } catch (error) {
       const position = error instanceof Error && "position" in error ? Number(error.position) : undefined;
       onError({ message: error instanceof Error ? error.message : String(error), position });

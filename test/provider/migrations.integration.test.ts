@@ -165,6 +165,19 @@ describe.skipIf(!(await engineAvailable()))("Migrations", () => {
     await expect(plugin.create("Migrations", inputs())).rejects.toThrow(/1_bad\/migration.sql line 2\)/);
   });
 
+  it("takes back a search_path that a script has set for its session, as pg_dump's do", async () => {
+    write(
+      "1_baseline",
+      "SELECT pg_catalog.set_config('search_path', '', false); CREATE TABLE app.base (id int)",
+    );
+    write("2_more", "CREATE TABLE more (id int)");
+    const { state } = await plugin.create("Migrations", inputs());
+    expect(state.migrations).toEqual(migrationsIn(directory));
+    expect(await sql(`d${database}`, "SELECT to_regclass('app.more') IS NOT NULL AS there")).toEqual([
+      { there: true },
+    ]);
+  });
+
   it("shows a migration that the database does not have as drift, and refuses one changed after it was applied", async () => {
     write("1_init", initScript);
     const { id, state } = await plugin.create("Migrations", inputs());
