@@ -41,8 +41,9 @@ export const roleSettings: Resource<Inputs, Record<string, never>> = {
     );
     if (found === undefined) return { inputs: last, outputs: {} };
     if (found === "absent") return undefined;
-    // What was written and what is stored may differ in spelling only (`a,b` and `a, b`).
-    const spelled = Object.entries(found).map(([key, value]): [string, string] => {
+    // What was written and what is stored may differ in spelling only (`timezone` and `TimeZone`, `a,b` and `a, b`).
+    const spelled = Object.entries(found).map(([name, value]): [string, string] => {
+      const key = name.toLowerCase();
       const written = last.settings[key];
       return [key, written !== undefined && sameSetting(key, written, value) ? written : value];
     });

@@ -77,6 +77,22 @@ describe.skipIf(!(await engineAvailable()))("RoleSettings", () => {
     expect(await stored(role)).toBeUndefined();
   });
 
+  it("finds no drift in settings whose names Postgres spells with capitals", async () => {
+    await sql("CREATE ROLE abroad");
+    const wanted = inputs("abroad", {
+      timezone: "Asia/Tokyo",
+      datestyle: "iso, dmy",
+      intervalstyle: "iso_8601",
+    });
+    const { id, state } = await plugin.create(type, wanted);
+    expect(await stored("abroad")).toContain("TimeZone=Asia/Tokyo");
+    const read = await plugin.read(type, id, state, wanted);
+    expect(await plugin.diff(type, read.state, read.inputs, wanted)).toEqual({});
+    const less = inputs("abroad", { datestyle: "iso, dmy" });
+    await plugin.update(type, id, read.state, read.inputs, less);
+    expect(await stored("abroad")).toEqual(["DateStyle=iso, dmy"]);
+  });
+
   it("lets several deployments alter the same role at once", async () => {
     await sql("CREATE ROLE busy");
     const wanted = Array.from({ length: 8 }, (_, index) =>
