@@ -28,10 +28,13 @@ export class CallProperties {
     return encodeProperties(seal(properties, this.#secrets));
   }
 
-  /** Takes every secret of the call out of a message. */
+  /** Takes every secret of the call out of a message, also as a refusal quotes it: with its line ends escaped. */
   redact(message: string): string {
     const marked = this.#maps.map((map) => seal(reveal(map), this.#secrets));
-    const texts = marked.flatMap((map) => secretTexts(map)).sort((a, b) => b.length - a.length);
+    const texts = marked
+      .flatMap((map) => secretTexts(map))
+      .flatMap((text) => [text, JSON.stringify(text).slice(1, -1)])
+      .sort((a, b) => b.length - a.length);
     return texts.reduce((text, secret) => text.replaceAll(secret, "[secret]"), message);
   }
 

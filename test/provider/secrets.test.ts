@@ -72,6 +72,12 @@ describe("secrets in messages", () => {
     );
   });
 
+  it("are taken out also as a refusal quotes them", () => {
+    const key = 'line one\n\tline "two"';
+    const properties = new CallProperties([["key"]], encodeProperties({ key }));
+    expect(properties.redact(`found ${JSON.stringify(key)}`)).toBe('found "[secret]"');
+  });
+
   it("are only texts that are long enough to be one", () => {
     expect(
       secretTexts({ a: new SecretValue(["12345", "123456", { b: "abcdef" }]), c: "plain-text" }),
