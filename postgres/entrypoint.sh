@@ -11,7 +11,7 @@ making="$PGDATA.making"
 
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   for file in poolkit.conf pg_hba.conf superuser-verifier; do
-    [ -r "$config/$file" ] || { echo "poolkit: $config/$file is missing or not readable by uid $(id -u); the configuration volume is not mounted or was emptied: run pulumi up --refresh" >&2; exit 78; }
+    [ -r "$config/$file" ] && [ -s "$config/$file" ] || { echo "poolkit: $config/$file is missing, empty or not readable by uid $(id -u); the configuration volume is not mounted or was emptied: run pulumi up --refresh" >&2; exit 78; }
   done
   if [ -d "$PGDATA" ] && [ -n "$(ls -A "$PGDATA")" ]; then
     echo "poolkit: $PGDATA holds files but no cluster (no PG_VERSION); nothing was touched: restore the data or empty the volume by hand" >&2

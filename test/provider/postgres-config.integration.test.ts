@@ -189,6 +189,20 @@ describe.skipIf(!(await engineAvailable()))("PostgresConfig on a running Postgre
     await up(current);
   });
 
+  it("makes no cluster from a volume whose files were emptied", async () => {
+    const emptied = await makePlace();
+    try {
+      for (const name of ["poolkit.conf", "pg_hba.conf"]) await emptied.edit(name, "# as it was\n", 999);
+      await emptied.edit("superuser-verifier", "", 999);
+      const started = await emptied.start(image, 5432, "/var/lib/postgresql");
+      expect(await started.wait()).toMatchObject({ StatusCode: 78 });
+      const log = (await started.logs({ stdout: true, stderr: true })).toString();
+      expect(log).toMatch(/superuser-verifier is missing, empty or not readable .* run pulumi up --refresh/);
+    } finally {
+      await emptied.remove();
+    }
+  });
+
   it("compares files only while the container is stopped", async () => {
     await container.stop();
     expect(await drift()).toEqual({});
