@@ -60,10 +60,10 @@ export function readPgBouncer(
       fix: "set pgbouncer.peer_id to this PgBouncer's number among its peers",
     });
   }
-  const entryProblems = iniProblems({ settings: {}, ...entries }).map((problem) => ({
-    ...problem,
-    path: `pgbouncer.${problem.path}`,
-  }));
+  // What the stack allows is narrower: it has the word where both refuse the same.
+  const entryProblems = iniProblems({ settings: {}, ...entries })
+    .map((problem) => ({ ...problem, path: `pgbouncer.${problem.path}` }))
+    .filter(({ path }) => !problems.some((other) => other.path === path));
   const own = { host: postgresAlias, port: String(postgresPort), dbname: databaseName };
   const named = { [databaseName]: {}, ...entries.databases };
   const ini: PgBouncerIni = {

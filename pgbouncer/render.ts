@@ -18,6 +18,9 @@ export interface PgBouncerIni {
 
 /** Postgres' limit for the name of a role or database (NAMEDATALEN - 1). */
 const maxNameBytes = 63;
+/** Why `*` is no name of an entry. */
+const everyName =
+  "single names: a database * that is removed stays, PgBouncer keeps it until it restarts; a user * is the role of that name";
 /** PgBouncer's limit for `peer_id`. */
 const maxPeer = 16_383;
 
@@ -31,10 +34,19 @@ export function iniProblems(ini: PgBouncerIni): Problem[] {
   );
   return [
     ...global,
+    ...consoleProblems(ini.settings),
     ...entryProblems("databases", ini.databases, databaseKeys),
     ...entryProblems("users", ini.users, userKeys),
     ...entryProblems("peers", ini.peers, peerKeys),
   ];
+}
+
+/** The console takes simple queries only: without them nobody reads back what PgBouncer runs. */
+function consoleProblems({ disable_pqexec: value }: Section): Problem[] {
+  if (value !== "1") return [];
+  const path = "settings.disable_pqexec";
+  const allowed = "0: PgBouncer's console, where its configuration is read back, takes simple queries only";
+  return [{ path, found: '"1"', allowed, fix: `remove ${path}` }];
 }
 
 /** Role names and verifiers that would not survive the userlist. Values are never part of the message. */
@@ -125,7 +137,8 @@ function entryKeyProblems(
 
 /** PgBouncer knows no quotes around the names of entries: anything else is a syntax error that ends the file. */
 function entryNameProblems(path: string, name: string): Problem[] {
-  if (/^([A-Za-z0-9_.-]{1,63}|\*)$/.test(name)) return [];
+  if (/^[A-Za-z0-9_.-]{1,63}$/.test(name)) return [];
+  if (name === "*") return [{ path, found: '"*"', allowed: everyName, fix: "write an entry for each name" }];
   const allowed = `1 to ${maxNameBytes} letters, digits and _ . - (PgBouncer's file can hold no other names)`;
   return [{ path, found: JSON.stringify(name), allowed, fix: "choose another name; dbname may be any" }];
 }

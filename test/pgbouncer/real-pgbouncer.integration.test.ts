@@ -195,10 +195,10 @@ describe.skipIf(!(await engineAvailable()))("a real PgBouncer 1.26", () => {
   });
 
   it("reads fuzzed names and values as they were written, and nothing else; the rest is refused", async () => {
-    const drawn = fc
-      .sample(fc.record({ name, dbname: text, query: text, user: name }), { numRuns: 4500, seed: 20261123 })
-      // The database of every name: SHOW DATABASES shows it under the names that clients ask for.
-      .filter((one) => one.name !== "*" && one.user !== "*");
+    const drawn = fc.sample(fc.record({ name, dbname: text, query: text, user: name }), {
+      numRuns: 4500,
+      seed: 20261123,
+    });
     const messages = fc.sample(text, { numRuns: 200, seed: 20261123 });
     const sections = ({ name, dbname, query, user }: (typeof drawn)[number]) => ({
       databases: { [name]: { dbname, host: "db", connect_query: query } },

@@ -72,6 +72,9 @@ describe("renderIni", () => {
     ["a space in a name", { users: { "a b": {} } }, "users.a b"],
     ["a name that looks like another", { users: { pοolkit: {} } }, "users.pοolkit"],
     ["a newline in a key's value", { databases: { a: { host: "x\n[users]" } } }, "databases.a.host"],
+    ["databases of every name", { databases: { "*": { host: "x" } } }, "databases.*"],
+    ["a role named *", { users: { "*": { max_user_connections: "3" } } }, "users.*"],
+    ["a console that cannot be read", { settings: { disable_pqexec: "1" } }, "settings.disable_pqexec"],
     ["a plain password", { databases: { a: { password: "x" } } }, "databases.a.password"],
     ["an empty value in an entry", { users: { a: { pool_mode: "" } } }, "users.a.pool_mode"],
   ])("refuses %s", (_, part, path) => {

@@ -136,6 +136,18 @@ describe("Check", () => {
       { "databases.d.pool_sise": "databases.d.pool_size" },
     ],
     [
+      "entries for every name",
+      "PgBouncerConfig",
+      { databases: { "*": { pool_size: "1" } }, users: { "*": { pool_size: "1" } } },
+      { 'databases["*"]': "keeps it until it restarts", 'users["*"]': "the role of that name" },
+    ],
+    [
+      "a console that cannot be read",
+      "PgBouncerConfig",
+      { settings: { disable_pqexec: "1" } },
+      { "settings.disable_pqexec": "read back" },
+    ],
+    [
       "a verifier",
       "PgBouncerConfig",
       { userlist: { poolkit_admin: "canary-plain" } },
