@@ -12,6 +12,8 @@ export interface LivePgBouncer {
   readonly consoles: readonly Connection[];
   /** How long a restart lets transactions end; after it the engine kills the process. */
   readonly restartGraceSeconds: number;
+  /** Set by `applyIni`: PgBouncer started on the new files, which may be why its console does not answer any more. */
+  restarted?: boolean;
 }
 
 const applyTimeoutMs = 10_000;
@@ -35,6 +37,7 @@ export async function applyIni(
     context.log.warning(
       `${target.containerName} is restarted, its clients reconnect: ${keys} changes only at a start`,
     );
+    target.restarted = true;
     await restartContainer(docker, target.containerName, target.restartGraceSeconds);
     return (await waitUntilTaken(target, ini, restartTimeoutMs, context)).lines;
   }
@@ -59,7 +62,8 @@ export async function restoreIni(
   }
   await reloadContainer(docker, target.containerName);
   const restored = await waitUntilTaken(target, ini, applyTimeoutMs, context);
-  if (!onlyRestartIsLeft(restored)) return restored.lines;
+  const isDeaf = target.restarted === true && nothingIsRead(restored);
+  if (!onlyRestartIsLeft(restored) && !isDeaf) return restored.lines;
   await restartContainer(docker, target.containerName, target.restartGraceSeconds);
   return (await waitUntilTaken(target, ini, restartTimeoutMs, context)).lines;
 }
@@ -106,6 +110,10 @@ interface Comparison {
 
 function onlyRestartIsLeft({ different }: Comparison): boolean {
   return different.length > 0 && different.every(({ change }) => change === "restart");
+}
+
+function nothingIsRead({ different, lines }: Comparison): boolean {
+  return different.length === 0 && lines.length > 0;
 }
 
 /** SIGHUP says nothing about its outcome: the console is asked until it shows the file or the time is over. */

@@ -297,6 +297,16 @@ describe.skipIf(!(await engineAvailable()))("PgBouncerConfig on a running PgBoun
     expect([await running("unix_socket_dir"), await running("listen_backlog")]).toEqual(["/tmp", "512"]);
   });
 
+  it("starts it again on the former files when it does not answer after a restart on the new ones", {
+    timeout: 180_000,
+  }, async () => {
+    // Another port than the container publishes: PgBouncer runs, and nobody reaches its console.
+    const settings = { ...base, listen_port: "6433" };
+    const refused = plugin.update(type, "id", state, current, inputs({}, { settings }));
+    await expect(refused).rejects.toThrow(/the former configuration is back.*cannot read it back/s);
+    expect([await running("listen_port"), await running("listen_backlog")]).toEqual(["6432", "512"]);
+  });
+
   it("takes a role's limits back when its entry is removed, which PgBouncer does not do by itself", async () => {
     const before = await limitOfApp();
     const settings = { default_pool_size: "30", listen_backlog: "512" };
