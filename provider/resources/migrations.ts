@@ -51,7 +51,9 @@ export const migrations: Resource<Inputs, Record<string, never>> = {
       if (!(error instanceof SqlError)) throw error;
       if (error.isMissingDatabase) return undefined;
       if (!error.hasNoSession) throw error;
-      context.log.warning(`migrations were not compared: ${error.message}`);
+      context.log.warning(
+        `migrations were not compared: ${error.message}; \`pulumi up --refresh\` does when this login works`,
+      );
       return { inputs: last, outputs: {} };
     }
   },
