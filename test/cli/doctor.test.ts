@@ -525,6 +525,13 @@ describe("findings", () => {
       return findingsOf(withPostgres({ roleSettings: all, roleWideSettings: wide }), place);
     };
     const repair = "pulumi up --refresh -s shop && docker restart poolkit-shop-pgbouncer";
+    const [unreadable] = drifted({ statement_timeout: "1s" }, ["statement_timeout"]);
+    expect(unreadable?.command).toMatch(
+      /ALTER ROLE poolkit_app RESET statement_timeout;.*pulumi up --refresh/,
+    );
+    expect(drifted({ statement_timeout: "1000" }, ["statement_timeout"])).toMatchObject([
+      { command: repair },
+    ]);
     const readOnly = { default_transaction_read_only: "on" };
     expect(drifted({ ...readOnly, search_path: "nowhere", "app.key": "s3cret" })).toMatchObject([
       {

@@ -46,17 +46,26 @@ function poolerDrift({ pgbouncerSettings: wanted }: Deployed, { config }: PgBoun
 function roleSettingDrift(deployed: Deployed, running: PostgresSeen, place: Place): Symptom[] {
   const { roleSettings: wanted } = deployed;
   const { roleSettings: found, roleWideSettings: wide } = running;
-  const missing = Object.entries(wanted)
-    .filter(([name, value]) => !isSameSetting(name, value, found[name]))
-    .map(([name, value]) => differs(`role's ${name}`, value, found[name] ?? "nothing"));
+  const altered = Object.entries(wanted).filter(([name, value]) => !isSameSetting(name, value, found[name]));
   const stray = Object.keys(found).filter((name) => !Object.hasOwn(wanted, name));
+  const unrepaired = [
+    ...stray,
+    ...altered.map(([name]) => name).filter((name) => isUnreadable(name, found[name])),
+  ];
   const command = roleRepair(
     place,
-    stray.filter((name) => wide.includes(name)),
+    unrepaired.filter((name) => wide.includes(name)),
   );
-  return [...missing, ...stray.map((name) => strayText(name, found[name] ?? "", wide.includes(name)))].map(
-    (evidence) => ({ ...drift, evidence, command }),
-  );
+  return [
+    ...altered.map(([name, value]) => differs(`role's ${name}`, value, found[name] ?? "nothing")),
+    ...stray.map((name) => strayText(name, found[name] ?? "", wide.includes(name))),
+  ].map((evidence) => ({ ...drift, evidence, command }));
+}
+
+/** Pulumi's postgresql provider reads whole milliseconds only: a refresh fails at a time that has a unit (`1s`). */
+function isUnreadable(name: string, found = ""): boolean {
+  const isRead = name === "statement_timeout" || name === "idle_in_transaction_session_timeout";
+  return isRead && /\D/.test(found);
 }
 
 /** A setting with a dot is somebody's own and may hold a secret. */
