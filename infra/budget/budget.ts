@@ -76,8 +76,13 @@ function problemOf(check: Check, fix: Fix | undefined): Problem {
     fix:
       fix === undefined
         ? `lower what the left side adds up, e.g. poolkit:${path}; no single setting mends it`
-        : `pulumi config set --path poolkit:${fix.path} ${fix.value}`,
+        : `${withoutSetting(fix)}pulumi config set --path poolkit:${fix.path} ${fix.value}`,
   };
+}
+
+/** What has to be done before a setting may say so. */
+function withoutSetting({ path, value }: Fix): string {
+  return path === "budget.hostMegabytes" ? `give the machine ${value} MiB, then ` : "";
 }
 
 /** `2 x 20 (a) + 3 (b) = 43`; one term without its sum. */

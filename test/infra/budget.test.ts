@@ -59,7 +59,7 @@ describe("the budget refuses", () => {
     const texts = budget.problems.filter((problem) => problem.path === `poolkit:${path}`);
     expect(texts.map(({ found, allowed }) => `${found} | ${allowed}`).join("\n")).toContain(says);
     for (const problem of budget.problems) {
-      expect(problem.fix).toMatch(/^pulumi config (set|rm) --path poolkit:\S+( \S+)?$/);
+      expect(problem.fix).toMatch(/^(give the machine \d+ MiB, then )?pulumi config (set|rm) --path poolkit:\S+( \S+)?$/);
     }
   });
 
@@ -94,7 +94,8 @@ function reason({ found, allowed }: { found: string; allowed: string }): string 
 }
 
 function parsed(fix: string): Fix | undefined {
-  const [, path, value] = /^pulumi config set --path poolkit:(\S+) (\d+)$/.exec(fix) ?? [];
+  const [, path, value] =
+    /^(?:give the machine \d+ MiB, then )?pulumi config set --path poolkit:(\S+) (\d+)$/.exec(fix) ?? [];
   return path === undefined ? undefined : { path, value: Number(value) };
 }
 
