@@ -202,6 +202,7 @@ describe.skipIf(!(await engineAvailable()))("Migrations", () => {
     const applied = { "1_init": migrationsIn(directory)["1_init"] };
     expect(keptAfter(error)).toEqual({
       state: expect.objectContaining({ migrations: applied }),
+      inputs: expect.objectContaining({ migrations: applied }),
       reasons: [expect.stringMatching(/^migration 2_bad failed/)],
     });
   });
