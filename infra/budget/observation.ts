@@ -55,6 +55,8 @@ const fewestTransactions = 100;
 /** A pool this many times what is needed holds backends that nobody uses. */
 const generous = 3;
 const smallestPool = 2;
+/** Where the cores are busy, more connections than this only wait in Postgres instead of PgBouncer (docs/sizing.md). */
+const connectionsPerCore = 4;
 
 /**
  * Judges the pool by Little's law. Pure.
@@ -68,6 +70,8 @@ export function adviseOn(seen: Observation, allowed: (size: number) => number = 
   const needed = Math.max(smallestPool, Math.ceil(busy / targetUtilisation));
   const activeSessions = seen.postgres.activeSeconds / seen.seconds;
   const inTransaction = seen.postgres.activeSeconds + seen.postgres.idleInTransactionSeconds;
+  const areCoresBusy = activeSessions >= seen.databaseCores;
+  const useful = areCoresBusy ? connectionsPerCore * seen.databaseCores : Number.POSITIVE_INFINITY;
   const isQueueing = mostly(seen.waitingClients, (clients) => clients > 0) && waiting >= 0.5;
   const figures = {
     arrivalRate,
@@ -79,7 +83,7 @@ export function adviseOn(seen: Observation, allowed: (size: number) => number = 
     poolSize: seen.poolSize,
     activeSessions,
     idleInTransactionShare: inTransaction === 0 ? 0 : seen.postgres.idleInTransactionSeconds / inTransaction,
-    isLimitedByCores: activeSessions >= seen.databaseCores,
+    isLimitedByCores: areCoresBusy && (seen.poolSize === 0 || seen.poolSize >= useful),
   };
   const say = (verdict: Advice["verdict"], suggestedPoolSize: number, reason: string): Advice => ({
     ...figures,
@@ -100,7 +104,8 @@ export function adviseOn(seen: Observation, allowed: (size: number) => number = 
     if (figures.isLimitedByCores) {
       return say("limited by cores", seen.poolSize, `${reason}, and a larger pool would not help`);
     }
-    const wanted = Math.max(needed, Math.ceil((busy + waiting) / targetUtilisation));
+    const carrying = Math.max(needed, Math.ceil((busy + waiting) / targetUtilisation));
+    const wanted = Math.min(carrying, useful);
     const size = Math.max(seen.poolSize, allowed(wanted));
     const cap = size < wanted ? `; it takes ${wanted}, and the account allows ${size}` : "";
     return say("too small", size, `${reason}${cap}`);

@@ -9,15 +9,13 @@ export class UserError extends Error {
 }
 
 /**
- * The resource is there but not as wanted; `outputs` say how far it got. Pulumi keeps it in the state and the next
- * `up` updates it. `inputs` are those that the state must not show as wanted, so that it is a change to come to them.
+ * The resource is there but not as wanted. Pulumi keeps it in the state and the next `up` updates it. `inputs` are those
+ * that are not as wanted, as they are: the state must not say that they are reached, or coming to them is no change.
  */
 export class PartialFailure extends UserError {
-  readonly outputs: PlainMap;
   readonly inputs: PlainMap;
-  constructor(message: string, outputs: PlainMap, inputs: PlainMap = {}) {
+  constructor(message: string, inputs: PlainMap = {}) {
     super(message);
-    this.outputs = outputs;
     this.inputs = inputs;
   }
 }
@@ -25,13 +23,12 @@ export class PartialFailure extends UserError {
 /** A `PartialFailure` with all that Pulumi's state needs. */
 export class IncompleteResource extends UserError {
   readonly id: string;
+  /** Of the state, too: what it would have learned besides is not known. */
   readonly inputs: PlainMap;
-  readonly state: PlainMap;
   constructor(cause: PartialFailure, id: string, inputs: PlainMap) {
     super(cause.message, { cause });
     this.id = id;
     this.inputs = { ...inputs, ...cause.inputs };
-    this.state = { ...this.inputs, ...cause.outputs };
   }
 }
 

@@ -62,7 +62,7 @@ export function failureOf(
     : messageOf(error);
   const text = properties.redact(expected ? message : `unexpected failure in the poolkit plugin: ${message}`);
   if (!(error instanceof IncompleteResource)) return failure(text);
-  return initFailure(error.id, text, properties.sealed(error.state), properties.sealed(error.inputs));
+  return initFailure(error.id, text, properties.sealed(error.inputs));
 }
 
 /** An answer of Docker Engine such as "no space left on device": not of the plugin's making. */

@@ -13,15 +13,10 @@ export function failure(message: string): Partial<grpc.StatusObject> {
  * A failed create, read or update of a resource that exists nevertheless: Pulumi records it with the reason and
  * updates it next time. Sent in the metadata field that Go's gRPC reads error details from.
  */
-export function initFailure(
-  id: string,
-  message: string,
-  state: Struct,
-  inputs: Struct,
-): Partial<grpc.StatusObject> {
+export function initFailure(id: string, message: string, inputs: Struct): Partial<grpc.StatusObject> {
   const detail = new providerPb.ErrorResourceInitFailed();
   detail.setId(id);
-  detail.setProperties(state);
+  detail.setProperties(inputs);
   detail.setInputs(inputs);
   detail.setReasonsList([message]);
   const any = new anyPb.Any();

@@ -182,7 +182,6 @@ async function failed(
     : "it controls transactions itself, so parts of it may be in the database: look, then run `prisma migrate resolve`";
   return new PartialFailure(
     `migration ${unfinished.name} failed (${wanted.directory}/${unfinished.name}/migration.sql${place}): ${reason.message}; ${next}`,
-    {},
     { migrations: Object.fromEntries(done) },
   );
 }

@@ -63,7 +63,7 @@ export async function applyFiles(
   if (context.signal.aborted) {
     const cancelled = `${containerName}: cancelled before its new configuration was read back`;
     const next = "the next `pulumi up` looks again";
-    throw new PartialFailure(`${cancelled}; ${next}`, {}, application.whenCancelled);
+    throw new PartialFailure(`${cancelled}; ${next}`, application.whenCancelled);
   }
   // A file cannot be removed through the engine: one that was not there is emptied.
   const formerFiles = Object.keys(files).map((name) => [name, former?.get(name)?.content ?? ""] as const);

@@ -227,9 +227,15 @@ describe("advice from live figures", () => {
     ],
     [
       "clients that wait while the cores are busy",
-      { waitSeconds: 60, waitingClients: [3, 4, 9], postgres: busyCores },
+      { waitSeconds: 60, waitingClients: [3, 4, 9], postgres: busyCores, databaseCores: 2 },
       "limited by cores",
       10,
+    ],
+    [
+      "the same where four connections per core are more than the pool has",
+      { waitSeconds: 600, waitingClients: [3, 4, 9], postgres: busyCores },
+      "too small",
+      16,
     ],
     ["busy cores and a pool that does", { postgres: busyCores }, "right", 10],
   ])("judges %s", (_what, figures, verdict, size) => {
@@ -237,7 +243,9 @@ describe("advice from live figures", () => {
   });
 
   it("says when the cores are the limit, not the pool", () => {
-    const text = adviceText(adviseOn({ ...seen, transactionSeconds: 100, postgres: busyCores }));
+    const text = adviceText(
+      adviseOn({ ...seen, transactionSeconds: 100, postgres: busyCores, databaseCores: 2 }),
+    );
     expect(text).toContain("pool         limited by cores: busy more than 70 % of the time");
     expect(text).toContain("more connections would only wait inside Postgres");
     expect(text).not.toContain("suggestion");

@@ -68,7 +68,7 @@ describe.skipIf(!(await engineAvailable()))("poolkit budget --observe, on a pool
   });
 
   it("calls it limited by the cores where they are fewer than the statements at work", async () => {
-    expect(await adviceUnder(16, 4)).toMatchObject({ verdict: "limited by cores", suggestedPoolSize: 8 });
+    expect(await adviceUnder(16, 2)).toMatchObject({ verdict: "limited by cores", suggestedPoolSize: 8 });
   });
 
   it("calls it stuck when all wait for transactions that do not end", async () => {

@@ -87,7 +87,9 @@ describe("the whole program refuses, before it registers a resource,", () => {
     );
     expect(refused).toContain(`\n  poolkit:${path}\n    found    `);
     expect(refused).toContain(says);
-    expect(refused).toMatch(/\n {4}allowed {2}.+\n {4}fix {6}pulumi config (set|rm) /);
+    expect(refused).toMatch(
+      /\n {4}allowed {2}.+\n {4}fix {6}(?:give the machine \d+ MiB, then )?pulumi config (set|rm) /,
+    );
     expect(registered).toEqual([]);
   });
 });

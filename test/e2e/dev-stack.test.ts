@@ -82,7 +82,7 @@ describe("the account of a deployment", () => {
   });
 
   it("is an output without secrets", async () => {
-    const { text } = await stack.must(["stack", "output", "budget", "--json", ...stack.flag]);
+    const { text } = await stack.must(["stack", "output", "budget", ...stack.flag]);
     expect(JSON.parse(text)).toMatchObject({
       problems: [],
       advice: [],

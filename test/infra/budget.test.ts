@@ -59,7 +59,9 @@ describe("the budget refuses", () => {
     const texts = budget.problems.filter((problem) => problem.path === `poolkit:${path}`);
     expect(texts.map(({ found, allowed }) => `${found} | ${allowed}`).join("\n")).toContain(says);
     for (const problem of budget.problems) {
-      expect(problem.fix).toMatch(/^(give the machine \d+ MiB, then )?pulumi config (set|rm) --path poolkit:\S+( \S+)?$/);
+      expect(problem.fix).toMatch(
+        /^(give the machine \d+ MiB, then )?pulumi config (set|rm) --path poolkit:\S+( \S+)?$/,
+      );
     }
   });
 
