@@ -362,17 +362,23 @@ describe("poolkit doctor", () => {
     expect(text).not.toMatch(/^\s+at /m);
   });
 
-  it.skipIf(!canLeave)("its ports are not on this machine: ports_elsewhere, and nothing else", async () => {
-    for (const component of ["postgres", "pgbouncer", "app"] as const) {
-      const isHealthy = async () => (await stack.container(component).inspect()).State.Health?.Status;
-      await expect.poll(isHealthy, { timeout: 40_000, interval: 200 }).toBe("healthy");
-    }
-    const command = `ip link set lo up && exec node cli/poolkit.js doctor --json -s ${stack.name}`;
-    const { code, text } = await project.run("unshare", ["--net", "sh", "-c", command]);
-    expect(code, text).toBe(2);
-    const { findings } = JSON.parse(text) as { findings: unknown[] };
-    expect(findings).toMatchObject([{ severity: "fail", cause: "ports_elsewhere" }]);
-  });
+  it.skipIf(!canLeave)(
+    "its ports are not on this machine: ports_elsewhere, and no other failure",
+    async () => {
+      for (const component of ["postgres", "pgbouncer", "app"] as const) {
+        const isHealthy = async () => (await stack.container(component).inspect()).State.Health?.Status;
+        await expect.poll(isHealthy, { timeout: 40_000, interval: 200 }).toBe("healthy");
+      }
+      const command = `ip link set lo up && exec node cli/poolkit.js doctor --json -s ${stack.name}`;
+      const { code, text } = await project.run("unshare", ["--net", "sh", "-c", command]);
+      expect(code, text).toBe(2);
+      const { findings } = JSON.parse(text) as { findings: { severity: string; cause: string }[] };
+      // What a test before it has left (a restart, memory that was short) is still a warning.
+      expect(findings.filter(({ severity }) => severity === "fail")).toMatchObject([
+        { cause: "ports_elsewhere" },
+      ]);
+    },
+  );
 
   it("2 and one line for a stack that does not exist", async () => {
     const { code, text } = await project.run("node", ["cli/poolkit.js", "doctor", "-s", "nowhere"]);
