@@ -5,8 +5,8 @@ import { LongestFirst } from "./test/support/longest-first.ts";
  * Four projects: `unit` needs neither Docker nor network, `integration` needs Docker Engine, `contract` compares
  * what two rooms must agree on, `e2e` drives real stacks with the real Pulumi engine.
  *
- * First the quick ones, then the others, two files at a time: each has its own containers, names and ports and waits for
- * them more than it computes. One that fails is tried once more, and the run's end names it with its first failure.
+ * First the quick ones, then the others, three files at a time: each has its own containers, names and ports and waits
+ * for them more than it computes. One that fails is tried once more, and the run's end names it with its first failure.
  */
 const quick = {
   sequence: { groupOrder: 0 },
@@ -17,7 +17,7 @@ const quick = {
 };
 const slow = {
   sequence: { groupOrder: 1 },
-  maxWorkers: 2,
+  maxWorkers: 3,
   retry: 1,
   globalSetup: "test/support/shared-images.ts",
 };

@@ -17,7 +17,8 @@ export interface LivePgBouncer {
 }
 
 const applyTimeoutMs = 10_000;
-const restartTimeoutMs = 60_000;
+/** It listens within a second; a busy machine may take a while. */
+const restartTimeoutMs = 20_000;
 
 /**
  * Makes the running PgBouncer read its files: reload, read back, and a restart when only settings that need one are
