@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { oneLine } from "./doctor/text.ts";
 
 const count = z.number().nullable();
 
@@ -31,7 +32,9 @@ export const healthBody = z.looseObject({
   advice: z.string().optional(),
   holders: holders.optional(),
   /** Absent where an own application gives a health body of its own form. */
-  configuration: z.looseObject({ revision: z.unknown().optional() }).optional(),
+  configuration: z
+    .looseObject({ revision: z.unknown().optional(), lastError: z.string().nullish() })
+    .optional(),
   connection: z.looseObject({ status: z.string(), latencyMs: z.number().nullish() }).optional(),
   pool: z
     .looseObject({
@@ -82,6 +85,7 @@ export function healthSummary(body: HealthBody): string {
   const rows = [
     `health       ${body.status}${body.cause ? ` (${body.cause})` : ""}${body.output ? `: ${body.output}` : ""}`,
     body.advice !== undefined && `to do        ${body.advice}`,
+    body.configuration?.lastError != null && `refused      ${oneLine(body.configuration.lastError, 300)}`,
     ...(body.holders === undefined ? [] : holderRows(body.holders)),
     latency != null && `connection   ${body.connection?.status}, ${latency} ms through PgBouncer`,
     application && `application  ${application.mode} pool, limit ${application.limit}${counts(application)}`,

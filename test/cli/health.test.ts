@@ -91,6 +91,16 @@ describe("healthSummary", () => {
     ]);
   });
 
+  it("shows why the application refused its configuration", () => {
+    const lastError = "DATABASE_CONNECTION_LIMIT:\n found 0";
+    const summary = healthSummary({
+      status: "warn",
+      cause: "configuration_refused",
+      configuration: { lastError },
+    });
+    expect(summary).toContain("refused      DATABASE_CONNECTION_LIMIT: found 0");
+  });
+
   it("shows who holds what, the longest first, and what to do", () => {
     const session = { pid: 7, user: "app", applicationName: "search", state: "active", seconds: 4 };
     const none = { count: 0, oldest: [] };
