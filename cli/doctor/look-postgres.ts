@@ -39,6 +39,8 @@ export interface PostgresSeen {
     readonly isExpired: boolean;
   } | null;
   readonly straySettings: readonly StraySetting[];
+  /** What `ALTER DATABASE … SET` has set in the application's database, for every role. */
+  readonly databaseSettings: { readonly database: string; readonly names: readonly string[] };
 }
 
 const serverQuery = `
@@ -57,6 +59,11 @@ const sessionsQuery = `
 const strayQuery = `
   SELECT name, CASE WHEN pending_restart THEN 'pending_restart' ELSE 'ALTER SYSTEM' END AS reason
   FROM pg_settings WHERE pending_restart OR sourcefile LIKE '%/postgresql.auto.conf' ORDER BY name`;
+
+const databaseQuery = `
+  SELECT quote_ident(current_database()) AS database, split_part(setting, '=', 1) AS name
+  FROM pg_db_role_setting, unnest(setconfig) AS setting
+  WHERE setrole = 0 AND setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY name`;
 
 const roleQuery = `
   SELECT rolcanlogin AS can, rolconnlimit AS connection_limit,
@@ -88,6 +95,7 @@ export async function lookAtPostgres(
       expired: boolean;
       settings: [setting: string, isWide: boolean][] | null;
     }>(`${roleQuery}'${appRole}'`);
+    const ofDatabase = await ask<{ database: string; name: string }>(databaseQuery);
     const settings = (role?.settings ?? []).map(([text, isWide]) => ({ ...nameAndValue(text), isWide }));
     return {
       version: server.version.split(" ")[0] ?? "",
@@ -103,6 +111,10 @@ export async function lookAtPostgres(
           ? null
           : { canLogin: role.can, connectionLimit: role.connection_limit, isExpired: role.expired },
       straySettings: await ask<StraySetting>(strayQuery),
+      databaseSettings: {
+        database: ofDatabase[0]?.database ?? "",
+        names: ofDatabase.map(({ name }) => name),
+      },
     };
   });
 }

@@ -91,6 +91,7 @@ const postgres_: PostgresSeen = {
   roleWideSettings: ["statement_timeout", "search_path"],
   role: { canLogin: true, connectionLimit: 12, isExpired: false },
   straySettings: [],
+  databaseSettings: { database: "", names: [] },
 };
 
 const deployed_ = {
@@ -463,6 +464,11 @@ describe("findings", () => {
     [
       "ALTER SYSTEM",
       withPostgres({ straySettings: [{ name: "jit", reason: "ALTER SYSTEM" }] }),
+      ["warn configuration_drift"],
+    ],
+    [
+      "ALTER DATABASE",
+      withPostgres({ databaseSettings: { database: "poolkit", names: ["jit"] } }),
       ["warn configuration_drift"],
     ],
     ["clock of Postgres", withPostgres({ clockAheadSeconds: -30 }), ["warn clock_skew"]],

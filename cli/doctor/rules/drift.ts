@@ -19,6 +19,7 @@ export function driftSymptoms(seen: Observation, place: Place): Symptom[] {
     ...(console?.ok ? poolerDrift(deployed.seen, console.seen) : []).map(drifted),
     // The one command among these, which repairs the others, too.
     ...(postgres?.ok ? roleSettingDrift(deployed.seen, postgres.seen, place) : []),
+    ...(postgres?.ok ? databaseSettingDrift(postgres.seen, place) : []),
     ...(postgres?.ok ? roleLimitDrift(deployed.seen, postgres.seen) : []).map(drifted),
     ...(postgres?.ok ? serverDrift(postgres.seen, place.limits.postgres) : []).map(drifted),
     ...(health?.reached ? applicationDrift(deployed.seen, health.body) : []).map(drifted),
@@ -85,6 +86,21 @@ function roleRepair({ stack, names }: Place, resets: readonly string[]): string 
   const url = `"$(pulumi stack output databaseUrl --show-secrets -s ${stack})"`;
   const statements = resets.map((name) => `ALTER ROLE ${roles.app} RESET ${oneLine(name)};`).join(" ");
   return `psql ${url} -c 'BEGIN READ WRITE; ${statements} COMMIT' && ${renew}`;
+}
+
+/** Nobody deploys any, so that no refresh knows of them; the database's owner takes them back. */
+function databaseSettingDrift({ databaseSettings }: PostgresSeen, { stack, names }: Place): Symptom[] {
+  const { database } = databaseSettings;
+  const resets = databaseSettings.names.map(
+    (name) => `ALTER DATABASE ${oneLine(database)} RESET ${oneLine(name)};`,
+  );
+  const url = `"$(pulumi stack output directDatabaseUrl --show-secrets -s ${stack})"`;
+  const command = `psql ${url} -c 'BEGIN READ WRITE; ${resets.join(" ")} COMMIT' && docker restart ${names.pgbouncer}`;
+  return databaseSettings.names.map((name) => ({
+    ...drift,
+    evidence: `Postgres ${oneLine(name, 63)}: set by ALTER DATABASE, for every role`,
+    command,
+  }));
 }
 
 function isSameSetting(name: string, wanted: string, found: string | undefined): boolean {
