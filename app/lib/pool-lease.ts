@@ -48,17 +48,19 @@ export class PoolLease {
    * such work counts as under way and has no connection.
    */
   get waitingSince(): number | null {
-    return this.#waiting()[0]?.since ?? null;
+    // Sorted here and not kept in order: a transaction enters late, with the moment of its begin.
+    const moments = [...this.#work].map(({ since }) => since).sort((a, b) => a - b);
+    return moments[this.pool.settings.connectionLimit] ?? null;
   }
 
-  /** True while `piece` has no connection, judged as `waitingSince` does. */
+  /** True while `piece` has no connection, judged as `waitingSince` does. Looks at few: the oldest mostly come first. */
   isWaiting(piece: Piece): boolean {
-    return this.#waiting().includes(piece);
-  }
-
-  /** Sorted here and not kept in order: a transaction enters late, with the moment of its begin. */
-  #waiting(): Piece[] {
-    return [...this.#work].sort((a, b) => a.since - b.since).slice(this.pool.settings.connectionLimit);
+    let before = 0;
+    for (const { since } of this.#work) {
+      if (since < piece.since) before += 1;
+      if (before >= this.pool.settings.connectionLimit) return true;
+    }
+    return false;
   }
 
   /** True once `cutOff` has answered for the database: what it says later reaches nobody. */
