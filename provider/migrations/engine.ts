@@ -25,7 +25,7 @@ export interface Interruption {
 }
 
 /** A script ends so long after its deployment was killed, also while it waits for a lock. */
-const CLIENT_CHECK_INTERVAL = "2s";
+const clientCheckInterval = "2s";
 const cancelEveryMs = 500;
 
 /** Only the dialect matters to `applyMigrations`. */
@@ -52,7 +52,7 @@ export async function withMigrationEngine<T>(
     max: 1,
     application_name: "poolkit-migrations",
     connectionTimeoutMillis: 10_000,
-    options: `-c search_path=${quotedSchema} -c client_connection_check_interval=${CLIENT_CHECK_INTERVAL}`,
+    options: `-c search_path=${quotedSchema} -c client_connection_check_interval=${clientCheckInterval}`,
   };
   let lastError: ScriptError | undefined;
   const factory = new Adapter(config, { schema });

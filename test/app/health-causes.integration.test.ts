@@ -288,8 +288,9 @@ describe.skipIf(!(await engineAvailable()))("causes of database health with real
     }
   });
 
-  /** Health of the database layer of this very process. */
-  const inProcess = (environment: Record<string, string>) => {
+  /** Points the database layer of this very process at the database; gives its health. */
+  const inProcess = async (environment: Record<string, string>) => {
+    await useDatabase(database, environment);
     const config = configOf(database, environment);
     const health = new Health({
       config: () => config,
@@ -315,8 +316,7 @@ describe.skipIf(!(await engineAvailable()))("causes of database health with real
       DATABASE_TRANSACTION_MAX_WAIT: "1",
       DATABASE_RETRY_BUDGET: "0",
     };
-    await useDatabase(database, environment);
-    const { names } = inProcess(environment);
+    const { names } = await inProcess(environment);
     let done = false;
     let gaveUp = 0;
     const work = Array.from({ length: 15 }, async () => {
@@ -348,8 +348,7 @@ describe.skipIf(!(await engineAvailable()))("causes of database health with real
       DATABASE_TRANSACTION_MAX_WAIT: "1",
       DATABASE_RETRY_BUDGET: "0",
     };
-    await useDatabase(database, environment);
-    const { health, names } = inProcess(environment);
+    const { health, names } = await inProcess(environment);
     const { promise: forgotten, resolve: remember } = Promise.withResolvers<void>();
     const leak = () =>
       withCaller("GET /report", () =>
