@@ -39,6 +39,22 @@ export function ratio({ a, b }: Pair): string {
   return `${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`;
 }
 
+/**
+ * The mean of the ratios of neighbours with its standard error, for effects smaller than what a machine does from one round
+ * to the next: many short rounds. The mean is geometric, so that twice as much and half as much make one.
+ */
+export function meanRatio({ a, b }: Pair): string {
+  const logarithms = a.map((value, index) => Math.log(value / (b[index] ?? Number.NaN)));
+  const mean = average(logarithms);
+  const variance = average(logarithms.map((value) => (value - mean) ** 2));
+  const error = Math.sqrt(variance / (logarithms.length - 1));
+  return `${Math.exp(mean).toFixed(3)} (standard error ${error.toFixed(3)})`;
+}
+
+function average(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 export function row(name: string, value: string, goal = ""): void {
   process.stdout.write(`${name.padEnd(58)} ${value.padEnd(26)} ${goal}\n`);
 }

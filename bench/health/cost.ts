@@ -2,11 +2,14 @@ import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import autocannon from "autocannon";
 import { API_TOKEN } from "../../test/support/app-process.ts";
-import { alternate, median, type Pair, ratio, row } from "../deploy/measure.ts";
+import { alternate, meanRatio, median, type Pair, row } from "../deploy/measure.ts";
 import { applicationCpu, askForHealth, type Fixture, HEALTH_CALLS_PER_SECOND } from "./fixture.ts";
 import { openPage } from "./open-page.ts";
 
-const ROUND_SECONDS = 5;
+/** Of the endpoint by itself. */
+const ENDPOINT_SECONDS = 10;
+/** Of the main load: short, so that neighbours see the same machine, and many. */
+const ROUND_SECONDS = 2;
 /** What is beside the main load begins so long before a round: asking and watching are measured, not how they begin. */
 const SETTLE_SECONDS = 1;
 const MS = 1000;
@@ -36,9 +39,9 @@ export async function cost(fixture: Fixture, rounds: number): Promise<void> {
 async function endpoint(fixture: Fixture): Promise<void> {
   await askForHealth(fixture, 2); // warm
   const cpu = [applicationCpu(fixture)];
-  await sleep(2 * ROUND_SECONDS * MS);
+  await sleep(ENDPOINT_SECONDS * MS);
   cpu.push(applicationCpu(fixture));
-  const { milliseconds, refused, cpuMs } = await askForHealth(fixture, 2 * ROUND_SECONDS);
+  const { milliseconds, refused, cpuMs } = await askForHealth(fixture, ENDPOINT_SECONDS);
   cpu.push(applicationCpu(fixture));
   const [start = 0, quiet = 0, asked = 0] = cpu;
   const perCall = (totalMs: number) => `${(totalMs / milliseconds.length).toFixed(2)} ms`;
@@ -74,8 +77,8 @@ async function mainLoadWith(fixture: Fixture, { what, around, goal }: Beside, ro
   const throughput = await alternate(rounds, () => around(fixture, roundOf("a")), roundOf("b"));
   row(`application's CPU per 1,000 main requests, with ${what}`, `${median(cpu.a).toFixed(0)} ms`);
   row("  without", `${median(cpu.b).toFixed(0)} ms`);
-  row("  with / without", ratio(cpu));
-  row(`main load's requests/s, with / without ${what}`, ratio(throughput), goal);
+  row("  with / without", meanRatio(cpu));
+  row(`main load's requests/s, with / without ${what}`, meanRatio(throughput), goal);
   row("  without", `${median(throughput.b).toFixed(0)} requests/s`);
 }
 

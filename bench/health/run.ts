@@ -1,6 +1,6 @@
 // What asking for health costs, and whether it cries over nothing, on real Postgres and PgBouncer. Start it in the
 // environment of set-up: . .poolkit/env && npm run bench:health --
-// [cost [pairs of rounds, 16] | clients [how many, 5000] | quiet [minutes, 10]]
+// [cost [pairs of rounds, 40] | clients [how many, 5000] | quiet [minutes, 10]]
 // Without a lane it runs all three.
 import { clients } from "./clients.ts";
 import { cost } from "./cost.ts";
@@ -9,7 +9,7 @@ import { quiet } from "./quiet.ts";
 
 const [lane = "all", size] = process.argv.slice(2);
 const lanes: Readonly<Record<string, (size: string | undefined) => Promise<void>>> = {
-  cost: (rounds = "16") => withFixture({}, (fixture) => cost(fixture, Number(rounds))),
+  cost: (rounds = "40") => withFixture({}, (fixture) => cost(fixture, Number(rounds))),
   clients: (count = "5000") =>
     withFixture({ max_client_conn: String(Number(count) + 1000) }, (fixture) =>
       clients(fixture, Number(count)),
