@@ -3,8 +3,16 @@ import { type Check, holds, total } from "../infra/budget/check.ts";
 import type { Advice } from "../infra/budget/observation.ts";
 import { problemRow } from "../infra/problem-text.ts";
 
-/** The whole account for people: what adds up to what, for each limit; then the timers; then what is wrong. */
-export function budgetText(stack: string, presetName: string, { checks, problems, advice }: Budget): string {
+/**
+ * The whole account for people: what adds up to what, for each limit; then the timers; then what is wrong.
+ * @param isLetThrough the stack does not fit, and `poolkit:budget.check: warn` lets it through
+ */
+export function budgetText(
+  stack: string,
+  presetName: string,
+  { checks, problems, advice }: Budget,
+  isLetThrough = false,
+): string {
   const capacity = checks.filter(({ kind }) => kind === "capacity");
   const timeouts = checks.filter(({ kind }) => kind === "timeout");
   const width = Math.max(...timeouts.map(({ left, right }) => nestText(left, right).length));
@@ -18,10 +26,10 @@ export function budgetText(stack: string, presetName: string, { checks, problems
       const text = nestText(left, right).padEnd(width);
       return `  ${mark(check)} ${text}  ${number(total(left))} ${relation} ${number(total(right))}`;
     }),
-    ...listed("refused", problems, stack),
+    ...listed(isLetThrough ? "does not fit" : "refused", problems, stack),
     ...listed("works, but", advice, stack),
     "",
-    verdict(problems.length, advice.length),
+    verdict(problems.length, advice.length, isLetThrough),
   ].join("\n");
 }
 
@@ -58,8 +66,10 @@ function listed(title: string, problems: Budget["problems"], stack: string): str
   return problems.length === 0 ? [] : ["", title, ...problems.map((problem) => problemRow(problem, stack))];
 }
 
-function verdict(problems: number, advice: number): string {
-  if (problems > 0) return `refused, with ${problems === 1 ? "1 problem" : `${problems} problems`}`;
+function verdict(problems: number, advice: number, isLetThrough: boolean): string {
+  const counted = problems === 1 ? "1 problem" : `${problems} problems`;
+  if (isLetThrough) return `does not fit, with ${counted}; poolkit:budget.check: warn lets it through`;
+  if (problems > 0) return `refused, with ${counted}`;
   return advice > 0 ? `fits, with ${advice} pieces of advice` : "fits";
 }
 

@@ -56,7 +56,7 @@ export function readConfig(): StackConfig {
 
   throwProblems(stack, problems);
   if (sizing.options.check === "warn")
-    warn(stack, "does not fit, poolkit:budget.check is off", budget.problems);
+    warn(stack, "does not fit; poolkit:budget.check: warn lets it through", budget.problems);
   warn(stack, "works, but", budget.advice);
   return Object.freeze({
     stack,

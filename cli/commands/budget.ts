@@ -8,17 +8,22 @@ import { readMonitorUrls } from "../stack.ts";
 import { stackConfig } from "../stack-config.ts";
 
 /**
- * `poolkit budget`: the account of a stack's configuration, deployed or not. 0 = fits, 1 = fits with advice, 2 = refused.
+ * `poolkit budget`: the account of a stack's configuration, deployed or not. 0 = fits, 1 = fits with advice or does not fit
+ * and is let through, 2 = refused.
  */
 export async function budget(stack: string, json: boolean): Promise<number> {
   const { config, problems } = await stackConfig(stack);
-  const { input, budget: fitting } = config;
+  const { input, sizing, budget: fitting } = config;
   // A value that is refused stops the preview as well as one that does not fit.
   const account = { ...fitting, problems: [...problems, ...fitting.problems] };
+  // A refused value is one whatever `check` says.
+  const isLetThrough =
+    sizing.options.check === "warn" && problems.length === 0 && fitting.problems.length > 0;
   const text = json
     ? JSON.stringify({ stack, preset: input.presetName, ...accountJson(account) })
-    : budgetText(stack, input.presetName, account);
+    : budgetText(stack, input.presetName, account, isLetThrough);
   process.stdout.write(`${text}\n`);
+  if (isLetThrough) return 1;
   if (account.problems.length > 0) return 2;
   return account.advice.length > 0 ? 1 : 0;
 }

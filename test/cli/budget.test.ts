@@ -67,6 +67,19 @@ describe("poolkit budget", () => {
     expect(status).toBe(2);
   });
 
+  it("says of a stack that does not fit and is let through that it is, and exits 1", () => {
+    const overrides = { connectionLimit: 100 };
+    const letThrough = { "poolkit:budget": { check: "warn" }, "poolkit:overrides": overrides };
+    const { status, stdout } = poolkit(["-s", "prod"], config(letThrough));
+    expect(stdout).toContain("\ndoes not fit\n");
+    expect(stdout.trimEnd()).toMatch(
+      /\ndoes not fit, with 1 problem; poolkit:budget\.check: warn lets it through$/,
+    );
+    expect(status).toBe(1);
+    const misspelt = { ...letThrough, "poolkit:pgbouncer": { defualt_pool_size: 5 } };
+    expect(poolkit(["-s", "prod"], config(misspelt)).status).toBe(2);
+  });
+
   it("shows advice and exits 1", () => {
     const { status, stdout } = poolkit(["-s", "prod"], config({ "poolkit:overrides": { poolSize: 18 } }));
     expect(stdout).toContain("advice the pool is not larger than the database's cores");
