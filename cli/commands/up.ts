@@ -1,8 +1,12 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { healthSummary } from "../health-body.ts";
-import { probeHealth } from "../health-probe.ts";
+import { type HealthEndpoint, type Probe, probeHealth } from "../health-probe.ts";
 import { runPulumi } from "../pulumi.ts";
 import { reconcile } from "../reconcile.ts";
 import { ensureStack, readOutputs } from "../stack.ts";
+
+/** The application gives what it saw for at most so long. */
+const lookLastsMs = 1_000;
 
 /**
  * `poolkit up`: Pulumi's own update with its own output. Skips the preview because nobody is asked to confirm it; who
@@ -21,7 +25,7 @@ export async function up(stack: string, pulumiOptions: readonly string[]): Promi
 
 async function printWhereItIs(stack: string): Promise<void> {
   const outputs = await readOutputs(stack);
-  const probe = await probeHealth(outputs);
+  const probe = await healthAtRest(outputs);
   const next = [
     ["npx poolkit health", stack, "health again, exit code 0, 1 or 2"],
     ["npx poolkit status", stack, "addresses and limits"],
@@ -37,4 +41,16 @@ async function printWhereItIs(stack: string): Promise<void> {
     "  . .poolkit/env                       then plain pulumi: preview, up, stack output, config set ...",
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+/**
+ * Health as the next one who asks finds it. The first look of a new application sees its first clients waiting while
+ * PgBouncer still logs in to Postgres for them.
+ */
+async function healthAtRest(endpoint: HealthEndpoint): Promise<Probe> {
+  const first = await probeHealth(endpoint);
+  if (!first.reached || first.body.status !== "pass") return first;
+  if (!first.body.pool?.pgbouncer?.pools?.some(({ cl_waiting }) => cl_waiting > 0)) return first;
+  await sleep(lookLastsMs);
+  return probeHealth(endpoint);
 }

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 /**
  * `pulumi` of a stack that is deployed. $WAITS_IN names a command in which it waits until somebody stops it, $STATE is
- * the state that it exports, without which it cannot.
+ * the state that it exports, without which it cannot, $OUTPUTS its outputs.
  */
 const standIn = `#!/bin/sh
 echo "$1 $2" >> "$LOG"
@@ -18,6 +18,7 @@ case "$1 $2" in
   "config get") echo "a seed" ;;
   "stack export") if [ -n "$STATE" ]; then echo "$STATE"; else echo "error: no such state" >&2; exit 255; fi ;;
   "refresh --stack") exit 7 ;;
+  "stack output") echo "$OUTPUTS" ;;
 esac
 `;
 
@@ -37,7 +38,7 @@ const lines = () => readFileSync(log(), "utf8").trim().split("\n");
 async function up(env: NodeJS.ProcessEnv, signal?: NodeJS.Signals) {
   const child = spawn(process.execPath, [join(import.meta.dirname, "../../cli/main.ts"), "up"], {
     detached: true,
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["ignore", "pipe", "pipe"],
     env: {
       ...process.env,
       PATH: `${folder}${delimiter}${process.env.PATH}`,
@@ -47,6 +48,10 @@ async function up(env: NodeJS.ProcessEnv, signal?: NodeJS.Signals) {
     },
   });
   let text = "";
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    output += chunk.toString();
+  });
   child.stderr.on("data", (chunk: Buffer) => {
     text += chunk.toString();
   });
@@ -56,24 +61,27 @@ async function up(env: NodeJS.ProcessEnv, signal?: NodeJS.Signals) {
     if (child.pid !== undefined) process.kill(-child.pid, signal);
   }
   const [code] = await closed;
-  return { code, text };
+  return { code, text, output };
 }
 
 describe.skipIf(process.platform === "win32")("poolkit up, while it asks Pulumi quietly", () => {
   it.each(["stack ls", "config get", "stack export"])("is ended by Ctrl-C in %s", async (command) => {
-    expect(await up({ WAITS_IN: command }, "SIGINT")).toEqual({ code: 130, text: "poolkit: interrupted\n" });
+    expect(await up({ WAITS_IN: command }, "SIGINT")).toMatchObject({
+      code: 130,
+      text: "poolkit: interrupted\n",
+    });
     expect(lines().slice(-2)).toEqual([command, "waiting"]);
   });
 
   it("is ended by SIGTERM", async () => {
-    expect(await up({ WAITS_IN: "stack export" }, "SIGTERM")).toEqual({
+    expect(await up({ WAITS_IN: "stack export" }, "SIGTERM")).toMatchObject({
       code: 143,
       text: "poolkit: interrupted\n",
     });
   });
 
   it("says why the state cannot be read, and goes no further", async () => {
-    expect(await up({})).toEqual({ code: 2, text: "poolkit: no such state\n" });
+    expect(await up({})).toMatchObject({ code: 2, text: "poolkit: no such state\n" });
     expect(lines()).toEqual(["stack ls", "config get", "stack export"]);
   });
 });
@@ -99,5 +107,37 @@ it("looks for the stack's containers on the engine of its docker:host", async ()
     expect(lines().at(-1)).toBe("refresh --stack");
   } finally {
     engine.close();
+  }
+});
+
+it("does not end with clients that waited while PgBouncer first logged in to Postgres", async () => {
+  const pool = {
+    database: "poolkit",
+    user: "poolkit_app",
+    cl_active: 0,
+    sv_active: 0,
+    sv_idle: 0,
+    poolSize: 5,
+  };
+  const looks = [4, 0].map((cl_waiting) => ({
+    status: "pass",
+    pool: { pgbouncer: { pools: [{ ...pool, cl_waiting }] } },
+  }));
+  let asked = 0;
+  const health = createServer((_, response) => response.end(JSON.stringify(looks[asked++])));
+  await new Promise<void>((listening) => health.listen(0, "127.0.0.1", listening));
+  try {
+    const address = health.address();
+    if (address === null || typeof address === "string") throw new Error("it listens on no port");
+    const url = `http://127.0.0.1:${address.port}`;
+    const OUTPUTS = JSON.stringify({
+      ...{ preset: "dev", url, healthUrl: url, healthToken: "t", poolLimits: {} },
+      ...{ pgbouncerHost: "127.0.0.1", pgbouncerPort: 6432 },
+    });
+    const { code, output } = await up({ STATE: '{"deployment":{"resources":[]}}', OUTPUTS });
+    expect(output).toContain("clients 0 active, 0 waiting");
+    expect(code).toBe(0);
+  } finally {
+    health.close();
   }
 });
