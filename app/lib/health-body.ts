@@ -1,12 +1,7 @@
 import { checksOf } from "./health-checks.ts";
+import { type Observation, pendingMigrations } from "./health-observation.ts";
 import type { PgBouncerPool, SessionReport } from "./health-probes.ts";
-import {
-  holdersSeen,
-  type Observation,
-  pendingMigrations,
-  type Verdict,
-  verdictOf,
-} from "./health-verdict.ts";
+import { holdersSeen, type Verdict, verdictOf } from "./health-verdict.ts";
 import type { PoolState } from "./pool-state.ts";
 import type { ProbeResult } from "./probe-connection.ts";
 import type { EffectiveValues } from "./resolve-settings.ts";

@@ -1,6 +1,7 @@
 import type { CauseName } from "./health-causes.ts";
+import type { Observation } from "./health-observation.ts";
 import type { PgBouncerPool } from "./health-probes.ts";
-import type { Observation, Verdict } from "./health-verdict.ts";
+import type { Verdict } from "./health-verdict.ts";
 import type { PoolState } from "./pool-state.ts";
 import type { ProbeResult } from "./probe-connection.ts";
 

@@ -3,6 +3,7 @@ import type { Config } from "./config.ts";
 import { DiskWatch } from "./disk-watch.ts";
 import { type HealthBody, healthBody, type Layers, layersOf } from "./health-body.ts";
 import type { RoleLimits } from "./health-limits.ts";
+import type { Observation } from "./health-observation.ts";
 import {
   lookAtPath,
   lookAtPostgres,
@@ -13,7 +14,7 @@ import {
   pgBouncerLook,
   type SessionReport,
 } from "./health-probes.ts";
-import { type Observation, type Verdict, verdictOf } from "./health-verdict.ts";
+import { type Verdict, verdictOf } from "./health-verdict.ts";
 import type { PoolState } from "./pool-state.ts";
 import { KeptProbe, type ProbeResult } from "./probe-connection.ts";
 import { SharedProbe } from "./shared-probe.ts";

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { healthBody, httpStatusOf } from "../../app/lib/health-body.ts";
 import { holdersAgainst } from "../../app/lib/health-holders.ts";
+import type { Observation } from "../../app/lib/health-observation.ts";
 import type { PgBouncerPool } from "../../app/lib/health-probes.ts";
-import { type Observation, verdictOf } from "../../app/lib/health-verdict.ts";
+import { verdictOf } from "../../app/lib/health-verdict.ts";
 import type { Activity, LockWait, Session } from "../../app/lib/probe-activity.ts";
 import { healthSchema } from "../support/health-schema.ts";
 import {

@@ -1,12 +1,12 @@
 import { loadConfig } from "../../app/lib/config.ts";
 import type { BodyContext } from "../../app/lib/health-body.ts";
+import type { Observation } from "../../app/lib/health-observation.ts";
 import type {
   PathReport,
   PgBouncerPool,
   PgBouncerReport,
   PostgresReport,
 } from "../../app/lib/health-probes.ts";
-import type { Observation } from "../../app/lib/health-verdict.ts";
 import type { PoolState } from "../../app/lib/pool-state.ts";
 import type { Activity } from "../../app/lib/probe-activity.ts";
 import type { ProbeResult } from "../../app/lib/probe-connection.ts";
