@@ -102,6 +102,7 @@ export class AppService extends pulumi.ComponentResource {
         // Who cannot be asked to read changed files again gets a new container, and the preview says so.
         labels: form.reloadSignal === "none" ? { "poolkit.config": config.revision } : {},
         memoryMegabytes: form.memoryMegabytes,
+        stopSignal: form.stopSignal,
         stopGraceSeconds: sizes.stopGraceSeconds + 5,
       },
       { ...child, dependsOn: [config, ...args.startsAfter] },

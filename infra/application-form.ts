@@ -27,6 +27,8 @@ export interface ApplicationForm {
   readonly files: Readonly<Record<string, pulumi.Input<string>>>;
   /** How the process takes changed files: by this signal; "none" = by a new container. */
   readonly reloadSignal: string;
+  /** Undefined = the image's own. */
+  readonly stopSignal: string | undefined;
   /** Whether its health body tells the revision of the files that it runs, so that a change is read back. */
   readonly reportsRevision: boolean;
 }
@@ -66,6 +68,7 @@ export function referenceForm({ databaseName, sizes, logins, ...tokens }: FormAr
       "metrics-token": tokens.metricsToken,
     },
     reloadSignal: "SIGHUP",
+    stopSignal: undefined,
     reportsRevision: true,
   };
 }
@@ -97,6 +100,8 @@ export function ownForm(
       ...directUrl,
     },
     reloadSignal: own.reloadSignal ?? "none",
+    // Most images name none; of a container that has none the engine takes the signal to reload for a stop.
+    stopSignal: own.reloadSignal === undefined ? undefined : "SIGTERM",
     reportsRevision: false,
   };
 }

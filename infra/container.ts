@@ -26,6 +26,8 @@ export interface ContainerArgs {
   readonly user?: string;
   /** Further labels; a change makes a new container. */
   readonly labels?: Readonly<Record<string, pulumi.Input<string>>>;
+  /** In place of the image's own; undefined = that of the image, which must name one (see RESTART_POLICY). */
+  readonly stopSignal?: string;
   /** Must exceed the longest thing that the container drains. */
   readonly stopGraceSeconds: number;
 }
@@ -37,6 +39,13 @@ export interface ContainerArgs {
  * `poolkit:overrides.stopGraceSeconds` counts at a deploy, and by hand with `docker stop --time`.
  */
 export const STOP_TIMEOUT_SECONDS = 90;
+
+/**
+ * The engine starts a container again that has ended by itself, and all of them after a reboot. Not `unless-stopped`: the
+ * engine takes any signal that it is asked to send for a stop by hand (moby/moby#41302), so the first live change would
+ * end that promise. With `always` it does so only for the stop signal, and where none is set for every signal.
+ */
+const RESTART_POLICY = "always";
 
 /**
  * A container as CIS asks for it: no root, read-only root file system, no capabilities, no new privileges, bounded
@@ -74,7 +83,7 @@ export function container(
       tmpfs: { "/tmp": "rw,noexec,nosuid,nodev,size=16m" },
       capabilities: { drops: ["ALL"] },
       securityOpts: ["no-new-privileges"],
-      restart: "unless-stopped",
+      restart: RESTART_POLICY,
       logDriver: "json-file",
       logOpts: { "max-size": "10m", "max-file": "3" },
       labels: [
@@ -84,6 +93,7 @@ export function container(
       ],
       // Left out, a delete kills at once instead of stopping.
       destroyGraceSeconds: args.stopGraceSeconds,
+      stopSignal: args.stopSignal,
       stopTimeout: STOP_TIMEOUT_SECONDS,
     },
     {

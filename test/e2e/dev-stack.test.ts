@@ -167,6 +167,19 @@ describe("rows survive", () => {
     expect(settled.code, settled.text).toBe(0);
   });
 
+  it("the end of PgBouncer's process after such changes: the engine starts it again", async () => {
+    const container = stack.container("pgbouncer");
+    const { Id, RestartCount } = await container.inspect();
+    // The connection ends with the process.
+    await stack.console("SHUTDOWN").catch(() => {});
+    const patiently = { timeout: 30_000 };
+    await expect
+      .poll(async () => (await container.inspect()).RestartCount, patiently)
+      .toBeGreaterThan(RestartCount);
+    await expect.poll(async () => (await stack.health()).body.status, patiently).toBe("pass");
+    expect((await container.inspect()).Id).toBe(Id);
+  });
+
   it("another secretSeed: every password and token is another one, and no container is replaced", async () => {
     const before = await ids();
     const former = await stack.outputs();

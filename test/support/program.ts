@@ -42,15 +42,18 @@ export async function registeredResources(
 
 const seed = { "poolkit:secretSeed": "s".repeat(40) };
 const own = { context: "examples/express-pg", dockerfile: "Dockerfile", port: 8080, uid: 1234 };
+const reloading = { ...own, reloadSignal: "SIGHUP" };
 
 /**
  * The forms of the program that together use every property: the reference application without and with Prometheus, and
- * an application of one's own with what only such a one has (its Dockerfile, its user, its labels).
+ * an application of one's own with what only such a one has (its Dockerfile, its user, its labels; its stop signal where
+ * it reloads).
  */
 const forms = {
   reference: { ...seed, "poolkit:preset": "prod", "poolkit:observability": "false" },
   observed: { ...seed, "poolkit:preset": "prod", "poolkit:observability": "true" },
   own: { ...seed, "poolkit:preset": "dev", "poolkit:application": JSON.stringify(own) },
+  reloading: { ...seed, "poolkit:preset": "dev", "poolkit:application": JSON.stringify(reloading) },
 };
 
 /** What the program registers in one of its forms. */
@@ -66,5 +69,6 @@ export async function registeredForms(): Promise<Registered[]> {
     ...(await registeredForm("reference")),
     ...(await registeredForm("observed")),
     ...(await registeredForm("own")),
+    ...(await registeredForm("reloading")),
   ];
 }

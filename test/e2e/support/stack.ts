@@ -162,6 +162,8 @@ export class TestStack {
   /** Runs SQL on the server directly, as the owner of the database. */
   async sql<Row extends pg.QueryResultRow>(text: string, url?: string): Promise<Row[]> {
     const client = new pg.Client({ connectionString: url ?? (await this.outputs()).directDatabaseUrl });
+    // A server that ends is an error of the query, and without a listener one of the process.
+    client.on("error", () => {});
     await client.connect();
     try {
       return (await client.query<Row>(text)).rows;
