@@ -11,6 +11,7 @@ export class UserError extends Error {
 /**
  * The resource is there but not as wanted. Pulumi keeps it in the state and the next `up` updates it. `inputs` are those
  * that are not as wanted, as they are: the state must not say that they are reached, or coming to them is no change.
+ * Pulumi itself keeps the former inputs; the handler takes what was reached from the state.
  */
 export class PartialFailure extends UserError {
   readonly inputs: PlainMap;

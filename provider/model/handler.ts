@@ -11,22 +11,28 @@ export interface Difference {
   readonly changes: readonly (PropertyChange & { readonly replaces: boolean; readonly isInput: boolean })[];
 }
 
+/** What Pulumi has of a resource before an operation. */
+interface Former {
+  readonly state: PlainMap;
+  readonly inputs: PlainMap;
+}
+
 /** A resource type as the protocol sees it: properties in, properties out. */
 export interface Handler {
   /** Paths that are always secret in state and output. */
   readonly secrets: readonly Path[];
   check(inputs: PlainMap): { inputs: PlainMap; problems: PropertyProblem[] };
   diff(state: PlainMap, formerInputs: PlainMap, inputs: PlainMap): Difference;
-  /** State that the operation would lead to, as far as it is known before; `formerInputs` are those of an update. */
-  preview(inputs: PlainMap, formerInputs?: PlainMap): { id: string; state: PlainMap };
+  /** State that the operation would lead to, as far as it is known before; `former` is that of an update. */
+  preview(inputs: PlainMap, former?: Former): { id: string; state: PlainMap };
   create(inputs: PlainMap, context: Context): Promise<{ id: string; state: PlainMap }>;
   read(
     inputs: PlainMap,
     state: PlainMap,
     context: Context,
   ): Promise<{ inputs: PlainMap; state: PlainMap } | undefined>;
-  update(inputs: PlainMap, formerInputs: PlainMap, context: Context): Promise<PlainMap>;
-  delete(inputs: PlainMap, context: Context): Promise<void>;
+  update(inputs: PlainMap, former: Former, context: Context): Promise<PlainMap>;
+  delete(inputs: PlainMap, state: PlainMap, context: Context): Promise<void>;
 }
 
 /** Puts a typed resource behind the untyped protocol: everything that comes in is checked against its shape. */
@@ -41,6 +47,20 @@ export function handlerOf<I extends PlainMap, O extends PlainMap>(resource: Reso
       ? {}
       : resource.plan(known(properties), former && fits(resource.inputs, former) ? former : undefined);
 
+  /**
+   * The inputs that the resource has really come to. Of an update that failed half way Pulumi keeps the former inputs and
+   * the new state (pulumi/pulumi#2011), so the state says it; but not of what changes without an update.
+   */
+  const reached = ({ state, inputs }: Former): PlainMap => {
+    const { keys = [] } = resource.inputs;
+    const isIgnored = (key: string) => resource.ignore.includes(key);
+    const found = {
+      ...entriesOf(inputs, isIgnored),
+      ...entriesOf(state, (key) => keys.includes(key) && !isIgnored(key)),
+    };
+    return fits(resource.inputs, found) ? found : inputs;
+  };
+
   return {
     secrets: resource.inputs.secrets,
     check(given) {
@@ -48,7 +68,7 @@ export function handlerOf<I extends PlainMap, O extends PlainMap>(resource: Reso
       return { inputs, problems: resource.inputs.problems(inputs, []) };
     },
     diff(state, formerInputs, inputs) {
-      const changes = changesBetween(formerInputs, inputs)
+      const changes = changesBetween(reached({ state, inputs: formerInputs }), inputs)
         .map((change) => ({ ...change, replaces: isAt(resource.replaceOn, change.path), isInput: true }))
         .filter(({ path, replaces }) => replaces || !isAt(resource.ignore, path));
       if (changes.length > 0) return { changes };
@@ -56,9 +76,9 @@ export function handlerOf<I extends PlainMap, O extends PlainMap>(resource: Reso
       const results = changesBetween(pick(state, planned(inputs)), planned(inputs));
       return { changes: results.map((change) => ({ ...change, replaces: false, isInput: false })) };
     },
-    preview(inputs, formerInputs) {
+    preview(inputs, former) {
       const id = hasUnknown(inputs) ? "" : resource.id(known(inputs));
-      return { id, state: { ...inputs, ...planned(inputs, formerInputs) } };
+      return { id, state: { ...inputs, ...planned(inputs, former && reached(former)) } };
     },
     async create(properties, context) {
       const inputs = known(properties);
@@ -66,19 +86,21 @@ export function handlerOf<I extends PlainMap, O extends PlainMap>(resource: Reso
       return { id, state: await stateOf(id, inputs, resource.create(inputs, context)) };
     },
     async read(properties, state, context) {
-      const inputs = known(properties);
+      const inputs = known(reached({ state, inputs: properties }));
       const outputs = Object.fromEntries(Object.entries(state).filter(([key]) => !(key in inputs)));
       const found = await resource.read(inputs, outputs as Partial<O>, context);
       return found && { inputs: found.inputs, state: { ...found.inputs, ...found.outputs } };
     },
-    async update(properties, formerInputs, context) {
+    async update(properties, former, context) {
       const inputs = known(properties);
+      const last = reached(former);
       // A state of an older version may not fit any more; then there is nothing former to compare with.
-      const former = fits(resource.inputs, formerInputs) ? formerInputs : inputs;
-      return stateOf(resource.id(inputs), inputs, resource.update(inputs, former, context));
+      const from = fits(resource.inputs, last) ? last : inputs;
+      return stateOf(resource.id(inputs), inputs, resource.update(inputs, from, context));
     },
-    async delete(properties, context) {
-      if (fits(resource.inputs, properties)) await resource.delete(properties, context);
+    async delete(properties, state, context) {
+      const inputs = reached({ state, inputs: properties });
+      if (fits(resource.inputs, inputs)) await resource.delete(inputs, context);
     },
   };
 }
@@ -94,6 +116,10 @@ async function stateOf(id: string, inputs: PlainMap, operation: Promise<PlainMap
   } catch (error) {
     throw error instanceof PartialFailure ? new IncompleteResource(error, id, inputs) : error;
   }
+}
+
+function entriesOf(map: PlainMap, isWanted: (key: string) => boolean): PlainMap {
+  return Object.fromEntries(Object.entries(map).filter(([key]) => isWanted(key)));
 }
 
 function pick(state: PlainMap, keys: PlainMap): PlainMap {

@@ -17,6 +17,8 @@ export interface Shape<T> {
    */
   problems(value: PlainValue | undefined, path: Path, depth?: "structure"): PropertyProblem[];
   readonly optional: boolean;
+  /** Keys of an object that has exactly these; undefined for everything else. */
+  readonly keys?: readonly string[];
   /** Paths below this property that are always secret. */
   readonly secrets: readonly Path[];
   /** Never set: carries the type. */
@@ -108,6 +110,7 @@ export function object<F extends Fields>(fields: F): Shape<Fitting<F>> {
   const names = Object.keys(fields);
   return {
     optional: false,
+    keys: names,
     secrets: Object.entries(fields).flatMap(([key, shape]) => shape.secrets.map((path) => [key, ...path])),
     problems(value, path, depth) {
       return inMap(value, path, (map) => {

@@ -77,19 +77,20 @@ export function operationMethods(plugin: Plugin) {
       },
     ),
     update: method(
-      (request: pb.UpdateRequest) => [request.getNews(), request.getOldInputs()],
+      (request: pb.UpdateRequest) => [request.getNews(), request.getOlds(), request.getOldInputs()],
       async ({ request, handler, properties, context }) => {
         const inputs = properties.plain(0);
+        const former = { state: properties.plain(1), inputs: properties.plain(2) };
         const state = request.getPreview()
-          ? handler.preview(inputs, properties.plain(1)).state
-          : await handler.update(inputs, properties.plain(1), context);
+          ? handler.preview(inputs, former).state
+          : await handler.update(inputs, former, context);
         return new pb.UpdateResponse().setProperties(properties.sealed(state));
       },
     ),
     delete: method(
       (request: pb.DeleteRequest) => [request.getOldInputs(), request.getProperties()],
       async ({ handler, properties, context }): Promise<Empty> => {
-        await handler.delete(properties.plain(0), context);
+        await handler.delete(properties.plain(0), properties.plain(1), context);
         return new emptyPb.Empty();
       },
     ),

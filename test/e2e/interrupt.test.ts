@@ -68,6 +68,15 @@ async function arrives(): Promise<void> {
   expect(settled.code, settled.text).toBe(0);
 }
 
+/** Of as many of the application's sessions at the same moment as PgBouncer's pool has. */
+async function lockTimeouts(): Promise<string[]> {
+  const { databaseUrl } = await stack.outputs();
+  const session = () =>
+    stack.sql<{ lock: string }>("SELECT current_setting('lock_timeout') AS lock, pg_sleep(0.3)", databaseUrl);
+  const sessions = await Promise.all(Array.from({ length: 5 }, session));
+  return sessions.flatMap((rows) => rows.map(({ lock }) => lock));
+}
+
 describe("an up that is cut", () => {
   it.each(cuts)("by %s while it creates %s leaves a state to go on from", async (signal, resource) => {
     const creating = new RegExp(`\\b${resource}[\\w-]* creat`);
@@ -75,6 +84,25 @@ describe("an up that is cut", () => {
   });
 
   it("arrives at the same end", arrives);
+
+  it("while PgBouncer takes a change leaves no session with its values, once it is taken back", async () => {
+    const pgbouncer = stack.container("pgbouncer");
+    await stack.setPath("poolkit:overrides.lockTimeoutSeconds", "3");
+    // Stopped, it takes the signal to reload when it goes on: until then nothing can be read back.
+    await pgbouncer.kill({ signal: "SIGSTOP" });
+    try {
+      await upCut("SIGINT", (cut, running) =>
+        running.onText((text) => /\bpooler-config updating/.test(text) && cut()),
+      );
+    } finally {
+      await pgbouncer.kill({ signal: "SIGCONT" });
+    }
+    await stack.console("RECONNECT");
+    expect(await lockTimeouts()).toEqual(Array(5).fill("3s"));
+    await stack.must(["config", "rm", "--path", "poolkit:overrides.lockTimeoutSeconds", ...stack.flag]);
+    await arrives();
+    expect(await lockTimeouts()).toEqual(Array(5).fill("10s"));
+  });
 
   // What the engine did last: it stopped the former container, made the new one, started it.
   it.each(["die", "create", "start"])("in the middle of a replacement arrives, too: %s", async (last) => {
