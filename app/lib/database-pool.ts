@@ -2,6 +2,7 @@ import { PrismaPg } from "@prisma/adapter-pg";
 import type { SqlDriverAdapter, SqlQuery } from "@prisma/driver-adapter-utils";
 import type pg from "pg";
 import type { DatabaseSettings } from "./config.ts";
+import { DatabaseSocket } from "./database-socket.ts";
 import {
   type CheckoutListener,
   MeasuredPool,
@@ -60,6 +61,7 @@ function poolConfig(settings: DatabaseSettings): pg.PoolConfig {
   return {
     connectionString: settings.connectionString,
     application_name: POOL_APPLICATION_NAME,
+    stream: () => new DatabaseSocket(),
     max: settings.connectionLimit,
     // Bounds waiting for a free connection and opening a new one; pg's own default is to wait for ever.
     connectionTimeoutMillis: settings.acquireTimeoutSeconds * 1000,

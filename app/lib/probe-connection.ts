@@ -1,6 +1,6 @@
-import { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
+import { DatabaseSocket } from "./database-socket.ts";
 import { type ProbeFailure, probeFailureOf } from "./probe-errors.ts";
 
 /** What a probe saw, or why it saw nothing. */
@@ -34,7 +34,7 @@ class Login {
   readonly connectionString: string;
   readonly since = performance.now();
   // The socket is ours so that the deadline can cut it: client.end() waits for a frozen peer without end.
-  readonly #socket = new Socket();
+  readonly #socket = new DatabaseSocket();
   readonly #client: pg.Client;
   readonly #connected: Promise<unknown>;
   #isBroken = false;
