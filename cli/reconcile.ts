@@ -8,6 +8,7 @@ import {
   containers,
   containerType,
   dockerHostIn,
+  failedInPostgres,
   type PendingCreate,
   parseState,
   pendingCreates,
@@ -17,9 +18,9 @@ import {
 import { UserError } from "./user-error.ts";
 
 /**
- * Tells the state what it cannot know, where that would make the next update fail: what a killed update had made (its
- * names are taken), and containers that were removed or stopped by hand (with Postgres gone, a full refresh cannot read
- * the roles in it). Does nothing, and asks Pulumi nothing more, for a stack that is as it should be. Returns Pulumi's
+ * Tells the state what it cannot know, where that would make the next update fail or do nothing: what a killed update had made (its
+ * names are taken), containers that were removed or stopped by hand (with Postgres gone, a full refresh cannot read
+ * the roles in it), and what is really there of an update that Postgres refused. Does nothing, and asks Pulumi nothing more, for a stack that is as it should be. Returns Pulumi's
  * exit code.
  */
 export async function reconcile(stack: string): Promise<number> {
@@ -37,11 +38,16 @@ export async function reconcile(stack: string): Promise<number> {
     containers(state).map(async ({ urn, id }) => ((await isRunning(engine, id)) ? [] : [urn])),
   );
   const gone = stopped.flat();
-  if (gone.length === 0) return 0;
-  process.stderr.write(
-    `poolkit: ${gone.length} containers were removed or stopped by hand; telling the state\n`,
-  );
-  return refresh(stack, gone);
+  if (gone.length > 0) {
+    process.stderr.write(
+      `poolkit: ${gone.length} containers were removed or stopped by hand; telling the state\n`,
+    );
+    return refresh(stack, gone);
+  }
+  const failed = failedInPostgres(state);
+  if (failed.length === 0) return 0;
+  process.stderr.write("poolkit: the last update failed in Postgres; looking at what it had done\n");
+  return refresh(stack, failed);
 }
 
 /** Writes the state without pending creates; returns the URNs of those that had come to be. */

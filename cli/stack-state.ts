@@ -8,6 +8,7 @@ const resource = z.looseObject({
   type: z.string(),
   inputs: z.looseObject({ name: z.unknown().optional() }).optional(),
   pendingReplacement: z.boolean().optional(),
+  initErrors: z.array(z.string()).optional(),
 });
 
 type Resource = z.infer<typeof resource>;
@@ -47,6 +48,16 @@ export function containers({ deployment }: StackState): { urn: string; id: strin
     one.type === containerType && one.id !== undefined && !isBeingReplaced(one)
       ? [{ urn: one.urn, id: one.id }]
       : [],
+  );
+}
+
+/**
+ * What an update of Postgres' objects failed at. The plugin has told the state the new values all the same, so the next
+ * update would find nothing to do and end well: only a refresh says what there is.
+ */
+export function failedInPostgres({ deployment }: StackState): string[] {
+  return (deployment.resources ?? []).flatMap(({ urn, type, initErrors = [] }) =>
+    type.startsWith("postgresql:") && initErrors.length > 0 ? [urn] : [],
   );
 }
 

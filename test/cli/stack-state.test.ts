@@ -3,6 +3,7 @@ import {
   administrationIn,
   containers,
   dockerHostIn,
+  failedInPostgres,
   parseState,
   pendingCreates,
   withCreatesSettled,
@@ -51,6 +52,14 @@ describe("pendingCreates", () => {
     const { urn, type, inputs } = container;
     expect(pendingCreates(interrupted)[0]).toEqual({ urn, type, name: inputs.name });
   });
+});
+
+it("finds what failed in Postgres: not a container, which the program replaces itself", () => {
+  const initErrors = ["1 error occurred"];
+  const role = { urn: "role", type: "postgresql:index/role:Role", id: "app" };
+  const resources = [provider, role, { ...role, urn: "failed", initErrors }, { ...container, initErrors }];
+  expect(failedInPostgres(state({ resources }))).toEqual(["failed"]);
+  expect(failedInPostgres(state({}))).toEqual([]);
 });
 
 it("finds the containers that should run: not one that a replacement has deleted", () => {

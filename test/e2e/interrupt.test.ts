@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { engineNames } from "../../infra/names.ts";
+import { engineNames, roles } from "../../infra/names.ts";
 import { freePort } from "../support/free-port.ts";
 import { engine, resourcesOf } from "./support/engine.ts";
 import { Project } from "./support/project.ts";
@@ -102,6 +102,21 @@ describe("an up that is cut", () => {
     await stack.must(["config", "rm", "--path", "poolkit:overrides.lockTimeoutSeconds", ...stack.flag]);
     await arrives();
     expect(await lockTimeouts()).toEqual(Array(5).fill("10s"));
+  });
+
+  it("by an error of Postgres is not taken for done by the next one", async () => {
+    const superuser = `postgresql://${roles.superuser}:${stack.passwordOf(roles.superuser)}@`;
+    const { directDatabaseUrl } = await stack.outputs();
+    const asSuperuser = (text: string) => stack.sql(text, directDatabaseUrl.replace(/^.*@/, superuser));
+    await stack.setPath("poolkit:overrides.statementTimeoutSeconds", "29");
+    await asSuperuser(`ALTER ROLE ${roles.app} RENAME TO away`);
+    const failed = await stack.up();
+    await asSuperuser(`ALTER ROLE away RENAME TO ${roles.app}`);
+    expect(failed.code, failed.text).not.toBe(0);
+    await arrives();
+    expect(await stack.sql(`SELECT rolconfig FROM pg_roles WHERE rolname = '${roles.app}'`)).toEqual([
+      { rolconfig: expect.arrayContaining(["statement_timeout=29000"]) },
+    ]);
   });
 
   // What the engine did last: it stopped the former container, made the new one, started it.
