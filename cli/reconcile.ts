@@ -18,10 +18,10 @@ import {
 import { UserError } from "./user-error.ts";
 
 /**
- * Tells the state what it cannot know, where that would make the next update fail or do nothing: what a killed update had made (its
- * names are taken), containers that were removed or stopped by hand (with Postgres gone, a full refresh cannot read
- * the roles in it), and what is really there of an update that Postgres refused. Does nothing, and asks Pulumi nothing more, for a stack that is as it should be. Returns Pulumi's
- * exit code.
+ * Tells the state what it cannot know, where that would make the next update fail or do nothing: what a killed update had
+ * made (its names are taken), containers that were removed or stopped by hand (with Postgres gone, a full refresh cannot
+ * read the roles in it), and what there is after an update that failed in Postgres. Does nothing, and asks Pulumi nothing
+ * more, for a stack that is as it should be. Returns Pulumi's exit code.
  */
 export async function reconcile(stack: string): Promise<number> {
   const exported = await capturePulumi(["stack", "export", "--stack", stack]);
