@@ -55,6 +55,18 @@ describe.skipIf(!(await engineAvailable()))(
       else expect(differences).toEqual([]);
     });
 
+    it("drops a database on the one connection that it may have, without knowing the server's version", async () => {
+      const { plugin, server } = bench();
+      const { host, port, password } = server;
+      const args = { host, port: String(port), username: "postgres", password, sslmode: "disable" };
+      await plugin.call("configure", { args: { ...args, maxConnections: "1" } });
+      const target = { type: "postgresql:index/database:Database", name: "single" };
+      const properties = { name: "single_connection", allowConnections: true, connectionLimit: -1 };
+      expect(await plugin.call("create", { ...target, properties })).toMatchObject({ id: properties.name });
+      await plugin.call("configure", { args: { ...args, maxConnections: "1" } }); // knows nothing again
+      expect(await plugin.call("delete", { ...target, id: properties.name, properties })).toEqual({});
+    });
+
     it("every listed difference is a recorded case and has a reason", () => {
       const ids = cases.map(({ id }) => id);
       expect(listed.filter(({ id, reason }) => !ids.includes(id) || reason === "")).toEqual([]);

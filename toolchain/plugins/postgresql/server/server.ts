@@ -38,11 +38,14 @@ export class Server {
     const name = database || this.settings.database;
     return this.#limiter(name).run(async () => {
       const client = await connect(this.settings, name);
+      const session: Session = {
+        server: this,
+        query: async (sql, values) => (await client.query(sql, values)).rows,
+      };
       try {
-        return await step({
-          server: this,
-          query: async (sql, values) => (await client.query(sql, values)).rows,
-        });
+        // Asked on each way in: a step that asks later would wait for a second connection, and hold the first.
+        this.#version ??= await versionOf(session);
+        return await step(session);
       } finally {
         // The server may have closed it already (DROP DATABASE … FORCE): there is nothing left to do then.
         await client.end().catch(() => {});
@@ -86,13 +89,7 @@ export class Server {
   }
 
   async #knownVersion(): Promise<Version> {
-    this.#version ??= await this.session("", async (session) => {
-      const [row] = await session.query<{ server_version: string }>("SHOW server_version");
-      const version = parseVersion(row?.server_version ?? "");
-      if (!version) throw new Error(`error parsing version: ${row?.server_version}`);
-      return version;
-    });
-    return this.#version;
+    return this.#version ?? this.session("", versionOf);
   }
 
   #limiter(database: string): Limiter {
@@ -104,4 +101,11 @@ export class Server {
     }
     return limiter;
   }
+}
+
+async function versionOf(session: Session): Promise<Version> {
+  const [row] = await session.query<{ server_version: string }>("SHOW server_version");
+  const version = parseVersion(row?.server_version ?? "");
+  if (!version) throw new Error(`error parsing version: ${row?.server_version}`);
+  return version;
 }
