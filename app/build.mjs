@@ -11,7 +11,7 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { withBuildLock } from "./build-lock.mjs";
@@ -136,6 +136,8 @@ async function bundle() {
   for (const file of result.outputFiles) {
     const releaseId = createHash("sha256").update(file.contents).digest("hex").slice(0, 12);
     await writeFile(`${file.path}.new`, file.text.replace(`"${RELEASE_PLACEHOLDER}"`, `"${releaseId}"`));
+    // The image keeps the mode, and its user is another one: under umask 077 it could not read its own program.
+    await chmod(`${file.path}.new`, 0o644);
     await rename(`${file.path}.new`, file.path);
   }
 }

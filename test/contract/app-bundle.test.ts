@@ -32,6 +32,13 @@ describe("the bundle", () => {
     expect(modified()).toEqual(before);
   });
 
+  it("can be read by the image's user, whatever umask it was made under", () => {
+    rmSync(path.join(root, "app/dist/.hash"));
+    const script = 'umask 077 && exec "$0" app/build.mjs';
+    execFileSync("/bin/sh", ["-c", script, process.execPath], { cwd: root });
+    expect(bundles.map((file) => statSync(file).mode & 0o777)).toEqual([0o644, 0o644]);
+  });
+
   it("comes out byte for byte the same when it is made again", () => {
     const before = contents();
     rmSync(path.join(root, "app/dist/.hash"));
