@@ -4,9 +4,10 @@ import { join, posix } from "node:path";
 import dockerignore from "@balena/dockerignore";
 
 /**
- * SHA-256 (hex) over everything of a build folder that the engine gets to see: names, contents and executable bits of
- * what .dockerignore leaves, and the Dockerfile, which it reads in any case. Times and owners do not count, so a fresh
- * checkout hashes the same.
+ * SHA-256 (hex) over everything of a build folder that the engine gets to see: names, contents and modes of what
+ * .dockerignore leaves, and the Dockerfile, which it reads in any case. Of a mode counts what the image's user meets:
+ * whether a file may be executed, and what is closed to others, as under umask 077. Times and owners do not count, so a
+ * fresh checkout hashes the same.
  */
 export function contextHash(context: string, dockerfile: string): string {
   const recipe = readFileSync(join(context, dockerfile));
@@ -18,7 +19,10 @@ export function contextHash(context: string, dockerfile: string): string {
     for (const entry of sortedEntries(join(context, folder))) {
       const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
       if (entry.isDirectory()) {
-        if (isSent.mayHold(path)) visit(path);
+        if (isSent.mayHold(path)) {
+          if (isSent.file(path) && isClosed(join(context, path), 0o005)) hash.update(`closed ${path}\0`);
+          visit(path);
+        }
       } else if (isSent.file(path)) {
         addFile(hash, context, path, entry);
       }
@@ -50,8 +54,14 @@ function addFile(hash: Hash, context: string, path: string, entry: Dirent): void
   if (entry.isSymbolicLink()) {
     hash.update(`link ${path}\0${readlinkSync(file)}\0`);
   } else if (entry.isFile()) {
-    const isExecutable = (lstatSync(file).mode & 0o111) !== 0;
+    const executable = (lstatSync(file).mode & 0o111) !== 0 ? "x" : "-";
+    const closed = isClosed(file, 0o004) ? "c" : "";
     const content = readFileSync(file);
-    hash.update(`file ${path}\0${isExecutable ? "x" : "-"} ${content.length}\0`).update(content);
+    hash.update(`file ${path}\0${executable}${closed} ${content.length}\0`).update(content);
   }
+}
+
+/** Whether others than its owner and group lack a right to it. */
+function isClosed(path: string, right: number): boolean {
+  return (lstatSync(path).mode & right) !== right;
 }

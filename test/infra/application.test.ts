@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -214,6 +214,8 @@ describe("readApplication", () => {
 describe("contextHash", () => {
   const hash = () => contextHash(context, "Dockerfile");
   const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+  const flipMode = (name: string, bits: number) =>
+    chmodSync(join(folder, name), statSync(join(folder, name)).mode ^ bits);
 
   it("is the same for the same content, whenever it was written", () => {
     const before = hash();
@@ -226,6 +228,8 @@ describe("contextHash", () => {
     ["a new file", () => write("src/deep/new.mjs", "")],
     ["a changed Dockerfile", () => write("Dockerfile", "FROM scratch AS x\n")],
     ["an executable bit", () => chmodSync(join(folder, "src/server.mjs"), 0o755)],
+    ["a file that is closed to others, or open again", () => flipMode("src/server.mjs", 0o004)],
+    ["a folder that is closed to others, or open again", () => flipMode("src/deep", 0o001)],
     ["a link", () => symlinkSync("server.mjs", join(folder, "src/link.mjs"))],
     [
       "a file that moved",
