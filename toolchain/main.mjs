@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { handOver } from "./lib/hand-over.mjs";
-import { SetupProblem } from "./lib/problem.mjs";
+import { fileProblem, SetupProblem } from "./lib/problem.mjs";
 import { endChildren } from "./lib/processes.mjs";
 import { setUp } from "./setup.mjs";
 
@@ -97,8 +97,9 @@ try {
   process.exitCode = await main(process.argv[2], process.argv.slice(3));
 } catch (error) {
   if (!interrupted) {
-    if (!(error instanceof SetupProblem)) throw error;
-    process.stderr.write(`\n${error.render()}\n`);
+    const problem = error instanceof SetupProblem ? error : fileProblem(error);
+    if (!problem) throw error;
+    process.stderr.write(`\n${problem.render()}\n`);
     process.exitCode = 1;
   }
 }

@@ -94,4 +94,14 @@ describe.skipIf(process.platform === "win32")("set-up that Ctrl-C ends", () => {
     });
     expect(readdirSync(inRoot(".poolkit"))).toEqual([]);
   });
+
+  it("says in one message where it cannot write and what to do", async () => {
+    rmSync(inRoot(".poolkit"), { recursive: true, force: true });
+    writeFileSync(inRoot(".poolkit"), "");
+    const { code, stderr } = await start().ended;
+    expect(code).toBe(1);
+    expect(stderr).toContain("error: set-up cannot write its files [NOT_WRITABLE]");
+    expect(stderr).toContain(inRoot(".poolkit"));
+    expect(stderr).not.toMatch(/^ +at /m);
+  });
 });

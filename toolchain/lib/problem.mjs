@@ -1,5 +1,8 @@
 // @ts-check
 
+const GIVE_ACCESS =
+  "let your user write there (sudo chown -R, where root made it), or name another cache folder: XDG_CACHE_HOME";
+
 /**
  * A failure that set-up expects and can explain: it is printed as one message without a stack, and ends the
  * process with exit code 1.
@@ -26,6 +29,32 @@ export class SetupProblem extends Error {
       `  do:    ${indent(this.fix)}`,
     ].join("\n");
   }
+}
+
+/** What the system says where a folder does not take our files, and what mends it. */
+const FILE_REMEDIES = new Map([
+  ...["EACCES", "EPERM", "EROFS", "EEXIST", "ENOTDIR"].map(
+    (code) => /** @type {const} */ ([code, GIVE_ACCESS]),
+  ),
+  ...["ENOSPC", "EDQUOT"].map(
+    (code) => /** @type {const} */ ([code, "free some space there, then start again"]),
+  ),
+]);
+
+/**
+ * The problem behind an error of the file system that the machine has to be blamed for: a home that is read-only, a cache
+ * or a checkout that an earlier run as root left behind, a full disk. Undefined for all others: they are mistakes of ours.
+ * @param {unknown} error
+ */
+export function fileProblem(error) {
+  if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return undefined;
+  const fix = FILE_REMEDIES.get(String(error.code));
+  if (fix === undefined) return undefined;
+  return new SetupProblem("NOT_WRITABLE", {
+    what: "set-up cannot write its files",
+    found: error.message,
+    fix,
+  });
 }
 
 /** @param {string} text */

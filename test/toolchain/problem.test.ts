@@ -1,0 +1,27 @@
+import { describe, expect, it } from "vitest";
+import { fileProblem } from "../../toolchain/lib/problem.mjs";
+
+function failure(code: string): Error {
+  return Object.assign(new Error(`${code}: denied, open '/home/a/.cache/poolkit'`), {
+    code,
+    syscall: "open",
+  });
+}
+
+describe("fileProblem", () => {
+  it.each([
+    ["EACCES", "XDG_CACHE_HOME"],
+    ["EROFS", "XDG_CACHE_HOME"],
+    ["ENOSPC", "free some space"],
+  ])("explains %s", (code, fix) => {
+    const problem = fileProblem(failure(code));
+    expect(problem?.found).toContain("/home/a/.cache/poolkit");
+    expect(problem?.fix).toContain(fix);
+  });
+
+  it("leaves alone what is a mistake of the program or of another kind", () => {
+    expect(fileProblem(failure("EBADF"))).toBeUndefined();
+    expect(fileProblem(new TypeError("x is undefined"))).toBeUndefined();
+    expect(fileProblem("text")).toBeUndefined();
+  });
+});
