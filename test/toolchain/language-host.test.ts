@@ -21,7 +21,8 @@ const program = process.argv.at(-1);
 fs.writeFileSync("seen.json", JSON.stringify({ argv: process.argv.slice(2), execArgv: process.execArgv, cwd: process.cwd(),
   config: process.env.PULUMI_CONFIG, secrets: process.env.PULUMI_CONFIG_SECRET_KEYS,
   typescript: process.env.PULUMI_NODEJS_TYPESCRIPT, pid: process.pid }));
-if (program === "stays") setInterval(() => {}, 1000);
+if (program === "ignores") process.on("SIGTERM", () => {});
+if (program === "stays" || program === "ignores") setInterval(() => {}, 1000);
 else process.exit(Number(program));
 `;
 
@@ -167,12 +168,13 @@ describe("the Node language host", { timeout: 30_000 }, () => {
   });
 
   it.each([
-    ["the engine is gone", (host: ChildProcess) => host.stdin?.end()],
-    ["the engine ends it", (host: ChildProcess) => host.kill("SIGINT")],
-  ])("ends itself and the program when %s", async (_name, act) => {
+    ["the engine is gone", (host: ChildProcess) => host.stdin?.end(), "stays"],
+    ["the engine ends it", (host: ChildProcess) => host.kill("SIGINT"), "stays"],
+    ["the engine is gone and the program will not go", (host: ChildProcess) => host.stdin?.end(), "ignores"],
+  ])("ends itself and the program when %s", async (_name, act, program) => {
     const host = await startHost();
     try {
-      const run = ask(calls.run, runRequest("stays"), host).catch(() => undefined);
+      const run = ask(calls.run, runRequest(program), host).catch(() => undefined);
       const { pid } = await seen();
       act(host.process);
       await once(host.process, "exit");

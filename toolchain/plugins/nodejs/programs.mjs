@@ -1,5 +1,6 @@
 // @ts-check
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { programCommand } from "./command.mjs";
@@ -50,12 +51,16 @@ export class Programs {
     });
   }
 
-  /** Asks all programs to end, and kills those that do not. */
-  end() {
-    for (const child of this.running) {
+  /** Asks all programs to end, kills those that do not, and waits for their end. */
+  async end() {
+    const ends = [...this.running].map(async (child) => {
+      const ended = once(child, "exit");
       child.kill("SIGTERM");
-      setTimeout(() => child.kill("SIGKILL"), GRACE_MS).unref();
-    }
+      const kill = setTimeout(() => child.kill("SIGKILL"), GRACE_MS);
+      await ended;
+      clearTimeout(kill);
+    });
+    await Promise.all(ends);
   }
 }
 

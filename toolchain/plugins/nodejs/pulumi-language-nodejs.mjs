@@ -18,8 +18,8 @@ const server = new grpc.Server({
 server.addService(service.LanguageRuntimeService, runtime.handlers);
 
 /** Ends the programs that still run, then this process. @param {number} code */
-function end(code) {
-  runtime.endPrograms();
+async function end(code) {
+  await runtime.endPrograms();
   process.exit(code);
 }
 
