@@ -14,7 +14,7 @@ export function contextHash(context: string, dockerfile: string): string {
   const hash = createHash("sha256")
     .update(`${posix.normalize(dockerfile)}\0${recipe.length}\0`)
     .update(recipe);
-  const isSent = sentFiles(context);
+  const isSent = sentFiles(context, dockerfile);
   const visit = (folder: string): void => {
     for (const entry of sortedEntries(join(context, folder))) {
       const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
@@ -32,10 +32,14 @@ export function contextHash(context: string, dockerfile: string): string {
   return hash.digest("hex");
 }
 
-function sentFiles(context: string) {
-  const ignoreFile = join(context, ".dockerignore");
-  const rules = existsSync(ignoreFile) ? readFileSync(ignoreFile, "utf8") : "";
-  const ignore = dockerignore.default().add(rules);
+function sentFiles(context: string, dockerfile: string) {
+  // A Dockerfile's own rules take the place of the common ones.
+  const ignoreFile = [`${dockerfile}.dockerignore`, ".dockerignore"]
+    .map((name) => join(context, name))
+    .find(existsSync);
+  const rules = ignoreFile === undefined ? "" : readFileSync(ignoreFile, "utf8");
+  // The engine tells README.MD from readme.md.
+  const ignore = dockerignore.default({ ignorecase: false }).add(rules);
   // A rule with ! may take back a file of a folder that another rule leaves out.
   const hasExceptions = /^\s*!/m.test(rules);
   return {

@@ -254,6 +254,23 @@ describe("contextHash", () => {
     expect(hash()).not.toBe(before);
   });
 
+  it("tells capitals from small letters, as the engine does", () => {
+    write(".dockerignore", "*.md\n");
+    const before = hash();
+    write("README.MD", "1");
+    expect(hash()).not.toBe(before);
+  });
+
+  it("follows the Dockerfile's own rules in place of the common ones", () => {
+    write(".dockerignore", "notes.md\n");
+    write("Dockerfile.dockerignore", "src\n");
+    const before = hash();
+    write("src/server.mjs", "2\n");
+    expect(hash()).toBe(before);
+    write("notes.md", "1");
+    expect(hash()).not.toBe(before);
+  });
+
   it.each([
     ["Dockerfile", "*\n"],
     ["./Dockerfile", "Dockerfile\n"],
