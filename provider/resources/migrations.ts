@@ -188,7 +188,9 @@ async function failed(
 
 /** Whether the script contains words that end a transaction or cannot run in one. Comments and texts count too: a false alarm only asks for a look. */
 function endsTransactions(script: string): boolean {
-  return /\b(BEGIN|COMMIT|ROLLBACK|END\s*;|START\s+TRANSACTION|CONCURRENTLY|VACUUM|CALL)\b/i.test(script);
+  return /\b(BEGIN|COMMIT|ROLLBACK|END(?=\s*(;|WORK|TRANSACTION))|START\s+TRANSACTION|CONCURRENTLY|VACUUM|CALL)\b/i.test(
+    script,
+  );
 }
 
 function migrationsList(directory: string, folder: readonly Migration[]) {

@@ -160,6 +160,15 @@ describe.skipIf(!(await engineAvailable()))("Migrations", () => {
     ]);
   });
 
+  it.each(["COMMIT", "END", "END WORK", "end transaction"])(
+    "does not say that nothing was kept of a script that ends its transaction with %s",
+    async (end) => {
+      write("1_parts", `CREATE TABLE app.kept (id int); ${end}; SELECT 1/0;`);
+      await expect(plugin.create("Migrations", inputs())).rejects.toThrow("it controls transactions itself");
+      expect(await sql(`d${database}`, "SELECT id FROM app.kept")).toEqual([]);
+    },
+  );
+
   it("counts the lines to a failure in characters, as Postgres does", async () => {
     write("1_bad", `-- ${"\u{1F418}".repeat(20)}\nSELECT * FROM nowhere;\n\n\n\nSELECT 1;\n`);
     await expect(plugin.create("Migrations", inputs())).rejects.toThrow(/1_bad\/migration.sql line 2\)/);
