@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer, type Server } from "node:net";
-import { tmpdir } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { askVersion } from "../../toolchain/engine/api.mjs";
@@ -95,6 +96,25 @@ describe("decideEngine", () => {
 
   it("never installs when POOLKIT_INSTALL=never", () => {
     expect(whyNotInstallable({ POOLKIT_INSTALL: "never" })).toContain("POOLKIT_INSTALL=never");
+  });
+});
+
+const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ address }) => address === "::1"),
+);
+
+describe.skipIf(!hasIpv6)("an engine with an IPv6 address", () => {
+  it("answers", async () => {
+    const server = createHttpServer((_request, response) => response.end('{"Version":"29.0"}'));
+    await new Promise<void>((resolve) => server.listen(0, "::1", resolve));
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : undefined;
+    try {
+      const answer = await askVersion({ host: `tcp://[::1]:${port}`, from: "DOCKER_HOST" }, 5_000);
+      expect(answer).toEqual({ version: "29.0" });
+    } finally {
+      server.close();
+    }
   });
 });
 

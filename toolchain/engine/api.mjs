@@ -45,7 +45,8 @@ export function request(address, method, path, { timeoutMs, body }) {
  * @returns {(options: http.RequestOptions) => http.ClientRequest}
  */
 function transport(address) {
-  const { protocol, hostname, port, pathname, username } = new URL(address.host);
+  const { protocol, hostname: written, port, pathname, username } = new URL(address.host);
+  const hostname = written.replace(/^\[(.*)\]$/, "$1"); // only addresses write an IPv6 address in brackets
   switch (protocol) {
     case "unix:":
       return (options) =>
