@@ -22,18 +22,31 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
     ),
     `$1\\"${CENSOR}\\"`,
   ],
-  // user:password@ of a URL. To the last @ of the word: a password that was not percent-encoded may hold one.
-  [/(:\/\/[^\s:@/"]*):[^\s"]*@/g, `$1:${CENSOR}@`],
   // A header's value that got into a message.
   [/\b(bearer|basic) +[\w.~+/=-]{8,}/gi, `$1 ${CENSOR}`],
+  // Bytes as JSON has them: Node's parser hands over what a caller sent, headers and all, with what it refuses.
+  [/\{"type":"Buffer","data":\[[\d,]*\]\}/g, `"${CENSOR}"`],
   // A parameter of an address.
   [/([?&](?:[\w-]*(?:password|secret|token)|api[_-]?key)=)[^&\s"#]+/gi, `$1${CENSOR}`],
 ];
+
+/** A word with a URL in it. Looked for at the beginning of words only: a search at every character of a long one takes seconds. */
+const URL_WORD = /(?<![^\s"])[^\s"]*:\/\/[^\s"]*/g;
+
+/** user:password@ of a URL. To the last @ of the word: a password that was not percent-encoded may hold one. */
+function withoutUrlPassword(word: string): string {
+  const end = word.lastIndexOf("@");
+  const [login] = /^.*?:\/\/[^:@/]*:/.exec(word.slice(0, Math.max(end, 0))) ?? [];
+  return login === undefined ? word : `${login}${CENSOR}${word.slice(end)}`;
+}
 
 /**
  * A log line without what looks like a secret, whoever wrote it: messages and stacks of other people's errors hold
  * URLs and headers, so looking at the finished line is the only way not to miss one.
  */
 export function scrubbed(line: string): string {
-  return PATTERNS.reduce((text, [pattern, replacement]) => text.replace(pattern, replacement), line);
+  return PATTERNS.reduce(
+    (text, [pattern, replacement]) => text.replace(pattern, replacement),
+    line.replace(URL_WORD, withoutUrlPassword),
+  );
 }

@@ -32,10 +32,12 @@ describe("scrubbed", () => {
       "JSON in a message, with quotes, backslashes and line breaks in the secret",
       { msg: JSON.stringify({ clientSecret: `a"${CANARY}\\"\n${CANARY}\\`, b: 1 }) },
     ],
+    ["bytes of a request", { err: { rawPacket: Buffer.from(`Authorization: Bearer ${CANARY}`) } }],
     ["a list in JSON in a message", { msg: JSON.stringify({ "set-cookie": [`a="${CANARY}"`, CANARY] }) }],
   ])("takes out: %s", (_what, fields) => {
     const text = scrubbed(line(fields));
     expect(text).not.toContain("canary");
+    expect(text).not.toContain(String([...Buffer.from("canary")]));
     expect(text).toContain("[redacted]");
     expect(JSON.parse(text)).toMatchObject({ level: 30 });
   });
@@ -60,5 +62,10 @@ describe("scrubbed", () => {
     expect(scrubbed(line({ msg: `postgres://app:${CANARY}@h:6432/d?x=1` }))).toBe(
       line({ msg: "postgres://app:[redacted]@h:6432/d?x=1" }),
     );
+  });
+
+  it("reads a long path that is full of URLs once: anybody can have one logged", () => {
+    const text = line({ req: { method: "GET", path: `/@${"://a:".repeat(200_000)}` } });
+    expect(scrubbed(text)).toBe(text);
   });
 });
