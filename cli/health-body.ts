@@ -59,6 +59,8 @@ export const healthBody = z.looseObject({
                 cl_waiting: z.number(),
                 sv_active: z.number(),
                 sv_idle: z.number(),
+                /** Idle for more than server_check_delay; absent where the application is older than this. */
+                sv_used: z.number().default(0),
                 poolSize: z.number().nullish(),
               }),
             )
@@ -91,7 +93,7 @@ export function healthSummary(body: HealthBody): string {
     application && `application  ${application.mode} pool, limit ${application.limit}${counts(application)}`,
     ...(pgbouncer?.pools ?? []).map(
       (pool) =>
-        `pgbouncer    ${pool.database}/${pool.user}: clients ${pool.cl_active} active, ${pool.cl_waiting} waiting; servers ${pool.sv_active} active, ${pool.sv_idle} idle${pool.poolSize == null ? "" : ` of ${pool.poolSize}`}`,
+        `pgbouncer    ${pool.database}/${pool.user}: clients ${pool.cl_active} active, ${pool.cl_waiting} waiting; servers ${pool.sv_active} active, ${pool.sv_idle + pool.sv_used} idle${pool.poolSize == null ? "" : ` of ${pool.poolSize}`}`,
     ),
     postgres?.usedConnections != null &&
       `postgres     ${postgres.usedConnections} of ${postgres.maxConnections} connections${postgres.version ? `, version ${postgres.version}` : ""}`,

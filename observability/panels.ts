@@ -35,6 +35,8 @@ const of = (metric: string, labels = "") =>
 /** PgBouncer's console and Postgres' own databases are not what the application uses. */
 const pools = 'database!="pgbouncer"';
 const databases = 'datname!~"template.*|postgres"';
+/** PgBouncer counts those that have been idle for more than server_check_delay (30 s) by another name. */
+const idleServers = `${of("pgbouncer_pools_server_idle_connections", pools)} + ${of("pgbouncer_pools_server_used_connections", pools)}`;
 const rate = (metric: string, labels?: string) => `rate(${of(metric, labels)}[$__rate_interval])`;
 const quantile = (share: number, histogram: string) =>
   `histogram_quantile(${share}, sum by (le) (${rate(`${histogram}_bucket`)}))`;
@@ -146,7 +148,7 @@ export const sections: readonly Section[] = [
         unit: "short",
         lines: [
           { expr: of("pgbouncer_pools_server_active_connections", pools), legend: "{{database}} active" },
-          { expr: of("pgbouncer_pools_server_idle_connections", pools), legend: "{{database}} idle" },
+          { expr: idleServers, legend: "{{database}} idle" },
           { expr: of("pgbouncer_databases_pool_size", 'name!="pgbouncer"'), legend: "{{name}} size" },
         ],
       },

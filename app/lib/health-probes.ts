@@ -28,7 +28,9 @@ export interface PgBouncerPool {
   readonly cl_active: number;
   readonly cl_waiting: number;
   readonly sv_active: number;
+  /** Idle and ready; `sv_used` are those that have been idle for so long that PgBouncer checks them before use. */
   readonly sv_idle: number;
+  readonly sv_used: number;
   readonly maxwaitSeconds: number;
   /** Server connections that it may have: the size of its role or its entry, under the caps of both. */
   readonly poolSize: number | null;
@@ -234,6 +236,7 @@ function pgBouncerPool(row: Row, database: Row | undefined, role: Row | undefine
     cl_waiting: count(row, "cl_waiting"),
     sv_active: count(row, "sv_active"),
     sv_idle: count(row, "sv_idle"),
+    sv_used: count(row, "sv_used"),
     maxwaitSeconds: count(row, "maxwait") + count(row, "maxwait_us") / 1e6,
     poolSize,
     reservePoolSize,

@@ -92,7 +92,7 @@ const pools: Part = ({ pool }) => {
       row.cl_waiting,
       tenth(row.maxwaitSeconds),
       row.sv_active,
-      row.sv_idle,
+      row.sv_idle + row.sv_used,
       shown(row.poolSize),
       shown(row.reservePoolSize),
       row.paused ? "paused" : "open",

@@ -126,6 +126,7 @@ describe.skipIf(!(await engineAvailable()))("looks of database health", () => {
         cl_waiting: Number(row.cl_waiting),
         sv_active: Number(row.sv_active),
         sv_idle: Number(row.sv_idle),
+        sv_used: Number(row.sv_used),
         poolSize: sizes.get(row.database),
       }));
   };
@@ -283,8 +284,8 @@ function verdicts(app: AppProcess): string[] {
 function withoutWait(pools: unknown): unknown[] {
   if (!Array.isArray(pools)) return [];
   return pools
-    .map(({ database, user, cl_active, cl_waiting, sv_active, sv_idle, poolSize }) => {
-      return { database, user, cl_active, cl_waiting, sv_active, sv_idle, poolSize };
+    .map(({ database, user, cl_active, cl_waiting, sv_active, sv_idle, sv_used, poolSize }) => {
+      return { database, user, cl_active, cl_waiting, sv_active, sv_idle, sv_used, poolSize };
     })
     .sort((a, b) => String(a.user).localeCompare(String(b.user)));
 }

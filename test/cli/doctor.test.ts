@@ -357,6 +357,18 @@ describe("findings", () => {
       ["warn pgbouncer_pool_exhausted"],
     ],
     [
+      "a database at its cap whose connections are idle is not exhausted",
+      {
+        ...withConsole({
+          pools: [{ ...pool, sv_idle: 0, sv_used: 2, cl_waiting: 1, maxwait: 4 }],
+          databases: [{ ...database, max_connections: 2 }],
+        }),
+        path: missed("timeout"),
+        postgres: missed("timeout"),
+      },
+      ["fail postgres_unreachable"],
+    ],
+    [
       "a pool that is busy but keeps nobody waiting is fine",
       withConsole({ pools: [{ ...pool, sv_active: 5, sv_idle: 0 }] }),
       [],

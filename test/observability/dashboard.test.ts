@@ -45,6 +45,14 @@ describe("the dashboard", () => {
     for (const selector of selectors) expect(selector).toContain('{stack="$stack",');
   });
 
+  it("counts servers as idle that PgBouncer would check before use", () => {
+    const servers = panels.find(({ title }) => title === "Servers");
+    expect(servers?.targets?.map(({ expr }) => expr.match(/\w+(?=\{)/g))).toContainEqual([
+      "pgbouncer_pools_server_idle_connections",
+      "pgbouncer_pools_server_used_connections",
+    ]);
+  });
+
   it("asks the stack's own targets, and no other PgBouncer that Prometheus looks at", () => {
     for (const selector of selectors) {
       const owner = /^(pgbouncer|pg)_/.exec(selector)?.[1];

@@ -61,6 +61,7 @@ const pgbouncerPool = z.strictObject({
   cl_waiting: whole,
   sv_active: whole,
   sv_idle: whole,
+  sv_used: whole,
   maxwaitSeconds: figure,
   poolSize: whole.nullable(),
   reservePoolSize: whole.nullable(),

@@ -43,6 +43,7 @@ export const pool: PgBouncerPool = {
   cl_waiting: 0,
   sv_active: 0,
   sv_idle: 1,
+  sv_used: 0,
   maxwaitSeconds: 0,
   poolSize: 5,
   reservePoolSize: 2,

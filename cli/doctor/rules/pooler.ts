@@ -92,7 +92,7 @@ function sizeOf(pool: PoolRow, { databases, users }: PgBouncerSeen): { isFull: b
   const isAtCap =
     isReached(database?.max_connections, database?.current_connections) ||
     isReached(role?.max_user_connections, role?.current_connections);
-  const isFull = pool.sv_idle === 0 && ((size > 0 && pool.sv_active >= size) || isAtCap);
+  const isFull = pool.sv_idle + pool.sv_used === 0 && ((size > 0 && pool.sv_active >= size) || isAtCap);
   return { isFull, limit: size + reserve };
 }
 

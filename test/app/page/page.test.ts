@@ -106,6 +106,13 @@ describe("the page", () => {
     expect(text).toContain(TIME);
   });
 
+  it("counts servers as idle that PgBouncer would check before use", () => {
+    const rested = { ...pool, sv_idle: 1, sv_used: 4, poolSize: 7 };
+    expect(page({ ...healthy, pgbouncer: seen({ ...pgbouncer, pools: [rested] }) })).toContain(
+      '<td class="number">0</td><td class="number">5</td><td class="number">7</td>',
+    );
+  });
+
   it("shows the cause, the holder and the advice", () => {
     const idle = { pid: 77, user: "app", applicationName: "psql", state: "idle in transaction", seconds: 9 };
     const text = page({
