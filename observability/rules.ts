@@ -104,22 +104,26 @@ function fullRules(sizes: PoolSizes): AlertRule[] {
   ];
 }
 
-/** Where nothing ends a wait, none is near its end. */
+/**
+ * Where nothing ends a wait, none is near its end. The exporter shows whole seconds, rounded down: half of 5 is seen as 3,
+ * and half of a single one not at all. Those that are cut off begin anew, so that what is seen rises and falls while
+ * nothing moves: the longest of two scrapes counts.
+ */
 function timeoutRules(sizes: PoolSizes): AlertRule[] {
   const { database, queryWaitTimeoutSeconds, poolTimeoutSeconds } = sizes;
   const [timeout, name] =
     queryWaitTimeoutSeconds === 0
       ? [poolTimeoutSeconds, "DATABASE_POOL_TIMEOUT"]
       : [queryWaitTimeoutSeconds, "query_wait_timeout"];
-  if (timeout === 0) return [];
+  if (timeout < 2) return [];
   return [
     {
       alert: "PgBouncerWaitNearTimeout",
-      expr: `pgbouncer_pools_client_maxwait_seconds{${seriesOf(sizes)}} > ${timeout / 2}`,
+      expr: `max_over_time(pgbouncer_pools_client_maxwait_seconds{${seriesOf(sizes)}}[30s]) >= ${Math.ceil(timeout / 2)}`,
       for: "30s",
       labels: { severity: "critical", database },
       annotations: {
-        summary: "Clients wait in PgBouncer for more than half of their timeout",
+        summary: "Clients wait in PgBouncer for half of their timeout or longer",
         description: `The longest wait of {{ $labels.database }}/{{ $labels.user }} is {{ $value }} s; after ${timeout} s (${name}) requests fail. poolkit doctor names what holds the connections.`,
       },
     },

@@ -211,7 +211,7 @@ describe("with poolkit:observability", () => {
     const ofPools = alertRules(sizes).filter(({ labels }) => labels.database !== undefined);
     expect(ofPools).toHaveLength(3);
     for (const { expr } of ofPools) {
-      const series = expr.slice(0, expr.indexOf("}") + 1);
+      const series = /\w+\{[^}]*\}/.exec(expr)?.[0] ?? "";
       const { result } = await prometheus<{ result: unknown[] }>(`query?query=${encodeURIComponent(series)}`);
       expect(result, series).toHaveLength(1);
     }

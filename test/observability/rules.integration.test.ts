@@ -41,7 +41,9 @@ function casesOf(sizes: PoolSizes): Record<string, Case> {
     ...foreign("pg_stat_activity_count", 90),
     ...foreign("pg_settings_max_connections", 1000),
   ];
-  const half = sizes.queryWaitTimeoutSeconds / 2;
+  // As the exporter shows waits: in whole seconds.
+  const half = Math.ceil(sizes.queryWaitTimeoutSeconds / 2);
+  const waits = (values: string) => [{ series: `pgbouncer_pools_client_maxwait_seconds${pool}`, values }];
   const nearlyFull = Math.floor(0.9 * sizes.poolSize);
   const isUp = (series: string, others: readonly Series[] = []) => ({
     fires: one(series)(0),
@@ -64,7 +66,12 @@ function casesOf(sizes: PoolSizes): Record<string, Case> {
   return {
     PgBouncerClientsWaiting: { fires: waiting(sizes.poolSize + 1), quiet: waiting(sizes.poolSize) },
     PgBouncerPoolSaturated: { fires: active(nearlyFull + 1), quiet: active(nearlyFull) },
-    PgBouncerWaitNearTimeout: { fires: wait(half + 0.1), quiet: wait(half) },
+    PgBouncerWaitNearTimeout: {
+      fires: wait(half),
+      // Seen at every other scrape, because who is cut off begins anew; and at the last two looks for the first time.
+      firesToo: waits(`${half} 0 `.repeat(40)),
+      quiet: waits(`${half - 1}x62 ${half}x1`),
+    },
     PostgresConnectionsHigh: { fires: connections(81), quiet: connections(80) },
     PgBouncerDown: isUp('pgbouncer_up{job="pgbouncer"}', foreign("pgbouncer_up", 0)),
     PostgresDown: isUp('pg_up{job="postgres"}', foreign("pg_up", 0)),
@@ -180,9 +187,9 @@ function casesBeside(application: PoolSizes): Record<string, Case> {
       quiet: both(active, 2, 13),
     },
     PgBouncerWaitNearTimeout: {
-      fires: both(wait, 30.1, 0),
-      firesToo: both(wait, 0, queryWaitTimeoutSeconds / 2 + 0.1),
-      quiet: both(wait, 30, queryWaitTimeoutSeconds / 2),
+      fires: both(wait, 30, 0),
+      firesToo: both(wait, 0, Math.ceil(queryWaitTimeoutSeconds / 2)),
+      quiet: both(wait, 29, Math.ceil(queryWaitTimeoutSeconds / 2) - 1),
     },
   };
 }

@@ -16,14 +16,25 @@ const expressions = (sizes: Sizes) =>
 describe("the alerts' thresholds", () => {
   it("follow PgBouncer's timeout and pool", () => {
     const rules = expressions(prod);
-    expect(rules.get("PgBouncerWaitNearTimeout")).toMatch(/> 2\.5$/);
+    expect(rules.get("PgBouncerWaitNearTimeout")).toMatch(/>= 3$/);
     expect(rules.get("PgBouncerClientsWaiting")).toMatch(/> 15$/);
     expect(rules.get("PgBouncerPoolSaturated")).toMatch(/\/ 15 > 0\.9$/);
   });
 
   it("take the application's timeout where PgBouncer lets clients wait without end", () => {
     const rules = expressions(withPool({ queryWaitTimeoutSeconds: 0 }));
-    expect(rules.get("PgBouncerWaitNearTimeout")).toMatch(/> 5$/);
+    expect(rules.get("PgBouncerWaitNearTimeout")).toMatch(/>= 5$/);
+  });
+
+  it("can be reached by what the exporter shows of a wait: whole seconds, less than the timeout", () => {
+    for (const queryWaitTimeoutSeconds of [2, 3, 4]) {
+      const threshold = />= (\d+)$/.exec(
+        expressions(withPool({ queryWaitTimeoutSeconds })).get("PgBouncerWaitNearTimeout") ?? "",
+      )?.[1];
+      expect(Number(threshold)).toBeLessThan(queryWaitTimeoutSeconds);
+    }
+    const rules = expressions(withPool({ queryWaitTimeoutSeconds: 1 }));
+    expect([...rules.keys()]).not.toContain("PgBouncerWaitNearTimeout");
   });
 
   it("are each pool's own, and that of a wait is left out where nothing ends it", () => {
