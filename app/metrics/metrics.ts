@@ -7,6 +7,7 @@ import type { PoolState } from "../lib/pool-state.ts";
 import type { WorkCounts } from "../processing/work-counts.ts";
 import { databaseMetrics } from "./database-metrics.ts";
 import { type Family, single } from "./family.ts";
+import { measuredIn } from "./process-metrics.ts";
 import { workMetrics } from "./work-metrics.ts";
 
 /** What a scrape reads, always as it is now. */
@@ -35,6 +36,6 @@ export async function collectMetrics(sources: MetricsSources): Promise<Family[]>
     single("poolkit_log_lines_left_out_total", sources.logLinesLeftOut()),
     single("poolkit_config_last_reload_successful", sources.configurationError() === null ? 1 : 0),
     single("poolkit_app_info", 1, { version, release_id, stack, preset, mode: pool.mode }),
-    ...(await sources.registry.getMetricsAsJSON()),
+    ...(await measuredIn(sources.registry)),
   ];
 }

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Histogram, Registry } from "@prometheus-io/client";
 import type { FastifyInstance } from "fastify";
 import { METRICS, type MetricName } from "./catalogue.ts";
+import type { Family } from "./family.ts";
 
 /** Upper bounds in seconds, as OpenTelemetry advises for http.server.request.duration. */
 const HTTP_BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
@@ -20,6 +21,18 @@ export function processRegistry(): Registry {
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
   return registry;
+}
+
+const LAG_SINCE_LAST_SCRAPE = /^nodejs_eventloop_lag_(min|max|mean|stddev|p\d+)_seconds$/;
+
+/**
+ * What the library has measured. Its clock of the event loop ticks every 10 ms and begins anew with every scrape: for one
+ * that comes sooner there is no lag, and the library would say NaN and 9223372036 s.
+ */
+export async function measuredIn(registry: Registry): Promise<Family[]> {
+  const families: Family[] = await registry.getMetricsAsJSON();
+  const isLagKnown = families.every(({ values }) => values.every(({ value }) => !Number.isNaN(value)));
+  return isLagKnown ? families : families.filter(({ name }) => !LAG_SINCE_LAST_SCRAPE.test(name));
 }
 
 /** Measures every request of `server` by the template of its route, so that no address makes a series of its own. */

@@ -7,6 +7,7 @@ import { METRICS } from "../../app/metrics/catalogue.ts";
 import { databaseMetrics } from "../../app/metrics/database-metrics.ts";
 import { exposition, formatFor } from "../../app/metrics/exposition.ts";
 import type { Family } from "../../app/metrics/family.ts";
+import { measuredIn, processRegistry } from "../../app/metrics/process-metrics.ts";
 import { workMetrics } from "../../app/metrics/work-metrics.ts";
 import { WorkCounts } from "../../app/processing/work-counts.ts";
 import { familiesOf, parseScrape } from "../support/scrape.ts";
@@ -200,5 +201,18 @@ describe("exposition", () => {
       { le: 5, count: 1 },
       { le: 10, count: 2 },
     ]);
+  });
+});
+
+describe("metrics of the process", () => {
+  it("show no lag of the event loop to a scrape right after another one, for which none was measured", async () => {
+    const registry = processRegistry();
+    await measuredIn(registry);
+    const families = await measuredIn(registry);
+    const lag = families.filter(({ name }) => name.startsWith("nodejs_eventloop_lag_"));
+    for (const { name, values } of lag) {
+      for (const { value } of values) expect(value, name).toBeLessThan(60);
+    }
+    expect(families.map(({ name }) => name)).toContain("process_resident_memory_bytes");
   });
 });
