@@ -1,6 +1,7 @@
 // A plain Express application on a database of Poolkit's, with `pg` and nothing of Poolkit's in it. What the kit gives
 // it and asks of it: docs/your-own-application.md.
 import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import express from "express";
 import pg from "pg";
 
@@ -31,13 +32,19 @@ app.use((_request, response, next) => {
   next();
 });
 
-app.get("/health", async (_request, response) => {
-  const isUp =
-    !isStopping &&
-    (await pool.query("SELECT 1").then(
+/** Below the 5 s in which health has to be told; a query may wait for a connection for much longer. */
+const HEALTH_LIMIT_MS = 3000;
+const isReachable = () =>
+  Promise.race([
+    pool.query("SELECT 1").then(
       () => true,
       () => false,
-    ));
+    ),
+    sleep(HEALTH_LIMIT_MS, false, { ref: false }),
+  ]);
+
+app.get("/health", async (_request, response) => {
+  const isUp = !isStopping && (await isReachable());
   response.status(isUp ? 200 : 503).json({ status: isUp ? "ok" : "unavailable" });
 });
 

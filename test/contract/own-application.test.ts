@@ -1,7 +1,12 @@
-import { readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { givenFiles, givenVariables } from "../../infra/application-contract.ts";
+import { freePort } from "../support/free-port.ts";
 import { type Registered, registeredResources } from "../support/program.ts";
 
 const application = {
@@ -59,4 +64,34 @@ it("the example runs on the versions that this project tests", () => {
     dependencies: { pg: dependencies.pg },
     devDependencies: { express: dependencies.express, esbuild: devDependencies.esbuild },
   });
+});
+
+it("the example says that it cannot serve long before a query gives up waiting for a connection", async () => {
+  const silent = createServer(() => {}).listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const address = silent.address();
+  const database = typeof address === "object" ? address?.port : undefined;
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), "poolkit-example-"));
+  const limits = { DATABASE_CONNECTION_LIMIT: "2", DATABASE_POOL_TIMEOUT: "600", STOP_GRACE: "1" };
+  writeFileSync(join(folder, "settings.json"), JSON.stringify(limits));
+  const app = spawn(process.execPath, ["examples/express-pg/server.mjs"], {
+    env: {
+      PORT: String(port),
+      DATABASE_URL: `postgres://app:pw@127.0.0.1:${database}/d`,
+      POOLKIT_CONFIG_DIR: folder,
+    },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  try {
+    await once(app.stdout, "data");
+    const { status } = await fetch(`http://127.0.0.1:${port}/health`, {
+      signal: AbortSignal.timeout(45_000),
+    });
+    expect(status).toBe(503);
+  } finally {
+    app.kill("SIGKILL");
+    silent.close();
+    rmSync(folder, { recursive: true });
+  }
 });
