@@ -3,7 +3,12 @@ import { type HealthBody, healthBody } from "./health-body.ts";
 /** What asking the health endpoint gave: its answer, or why there was none. */
 export type Probe =
   | { readonly reached: true; readonly body: HealthBody }
-  | { readonly reached: false; readonly reason: string };
+  | {
+      readonly reached: false;
+      readonly reason: string;
+      /** The application is there and takes the stack's token for a wrong one. */
+      readonly isRefused?: true;
+    };
 
 /** The endpoint itself answers within 2 s; the rest is for the way there. */
 const defaultTimeoutMilliseconds = 5_000;
@@ -29,7 +34,8 @@ export async function probeHealth(
     if (response.status === 401) {
       return {
         reached: false,
-        reason: `${healthUrl} refuses the stack's token (401): the application runs with another one; run: pulumi up --refresh`,
+        reason: `${healthUrl} refuses the stack's token (401): the application runs with another one`,
+        isRefused: true,
       };
     }
     const parsed = healthBody.safeParse(json(await response.text()));
@@ -42,6 +48,14 @@ export async function probeHealth(
       error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
     return { reached: false, reason: `${healthUrl} does not answer: ${cause}` };
   }
+}
+
+/** Why there was no answer and, where one is known, the command that mends it. */
+export function whyUnreached(
+  { reason, isRefused }: Extract<Probe, { readonly reached: false }>,
+  stack: string,
+): string {
+  return isRefused ? `${reason}; run: pulumi up --refresh -s ${stack}` : reason;
 }
 
 function json(text: string): unknown {

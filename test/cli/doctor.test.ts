@@ -423,6 +423,11 @@ describe("findings", () => {
       ["fail app_unreachable"],
     ],
     [
+      "application that runs with another token",
+      { ...well, health: { reached: false, reason: "refuses the stack's token", isRefused: true } },
+      ["fail configuration_drift"],
+    ],
+    [
       "what only the application sees",
       { ...well, health: { reached: true, body: { status: "warn", cause: "app_pool_leak" } } },
       ["warn app_pool_leak"],

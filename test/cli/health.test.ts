@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
 import { healthSummary } from "../../cli/health-body.ts";
-import { exitCode, probeHealth } from "../../cli/health-probe.ts";
+import { exitCode, probeHealth, whyUnreached } from "../../cli/health-probe.ts";
 
 let close: () => void = () => undefined;
 afterEach(() => close());
@@ -51,6 +51,13 @@ describe("exit code of poolkit health", () => {
     expect(probe).toMatchObject({ reached: false, reason: expect.stringContaining("does not answer") });
     expect(exitCode(probe)).toBe(2);
   });
+});
+
+it("a refused token is told with the command that mends it in this stack", async () => {
+  const probe = await probeHealth({ healthUrl: await endpoint(401, "{}"), healthToken: "token" });
+  if (probe.reached) throw new Error("it answered");
+  expect(probe.isRefused).toBe(true);
+  expect(whyUnreached(probe, "shop")).toMatch(/\(401\).*; run: pulumi up --refresh -s shop$/);
 });
 
 describe("healthSummary", () => {

@@ -164,7 +164,10 @@ function isStopped({ containers }: Observation, component: Component): boolean {
 export function healthSymptoms(seen: Observation): Symptom[] {
   const { health, path } = seen;
   if (health === null) return [];
-  if (!health.reached) return [noAnswer(seen, "app", oneLine(health.reason))];
+  if (!health.reached) {
+    const reason = oneLine(health.reason);
+    return [health.isRefused ? fail("configuration_drift", reason) : noAnswer(seen, "app", reason)];
+  }
   const { status, cause, output, advice } = health.body;
   if (status === "pass") return [];
   const isName = cause != null && /^[a-z][a-z_]*$/.test(cause);
