@@ -38,12 +38,17 @@ const databases = 'datname!~"template.*|postgres"';
 /** PgBouncer counts those that have been idle for more than server_check_delay (30 s) by another name. */
 const idleServers = `${of("pgbouncer_pools_server_idle_connections", pools)} + ${of("pgbouncer_pools_server_used_connections", pools)}`;
 const rate = (metric: string, labels?: string) => `rate(${of(metric, labels)}[$__rate_interval])`;
-const quantile = (share: number, histogram: string) =>
-  `histogram_quantile(${share}, sum by (le) (${rate(`${histogram}_bucket`)}))`;
-const quantiles = (histogram: string): Line[] => [
-  { expr: quantile(0.5, histogram), legend: "median" },
-  { expr: quantile(0.99, histogram), legend: "99 %" },
+const quantile = (share: number, histogram: string, labels?: string) =>
+  `histogram_quantile(${share}, sum by (le) (${rate(`${histogram}_bucket`, labels)}))`;
+const quantiles = (histogram: string, labels?: string): Line[] => [
+  { expr: quantile(0.5, histogram, labels), legend: "median" },
+  { expr: quantile(0.99, histogram, labels), legend: "99 %" },
 ];
+const requests = "http_server_request_duration_seconds";
+/** The stream of an open page lasts for as long as somebody watches. */
+const noStream = 'http_route!="/admin/database/events"';
+/** Whose caller went away before an answer. */
+const unanswered = 'http_response_status_code=""';
 
 /** Along the path of a request, from the outside in: where it waits is where the lines rise first. */
 export const sections: readonly Section[] = [
@@ -63,20 +68,22 @@ export const sections: readonly Section[] = [
       },
       {
         title: "Requests",
-        description: "Answered per second. 503 = shed: the pool's queue is full or the breaker is open.",
+        description:
+          "Per second. 503 = shed: the pool's queue is full or the breaker is open. Given up: the caller did not wait for an answer.",
         unit: "reqps",
         lines: [
           {
-            expr: `sum by (http_response_status_code) (${rate("http_server_request_duration_seconds_count")})`,
+            expr: `sum by (http_response_status_code) (${rate(`${requests}_count`, 'http_response_status_code!=""')})`,
             legend: "{{http_response_status_code}}",
           },
+          { expr: `sum(${rate(`${requests}_count`, unanswered)})`, legend: "given up" },
         ],
       },
       {
         title: "Time of a request",
-        description: "From its arrival to the end of the answer.",
+        description: "From its arrival to the end of the answer, or until the caller went away.",
         unit: "s",
-        lines: quantiles("http_server_request_duration_seconds"),
+        lines: quantiles(requests, noStream),
       },
       {
         title: "Event loop",

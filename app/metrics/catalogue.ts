@@ -108,9 +108,10 @@ export const METRICS = {
     "Imports of processes that are gone, marked as failed by this one.",
   ),
   poolkit_import_rows_total: counter("Rows of ended imports by what became of them.", { labels: ["result"] }),
-  http_server_request_duration_seconds: histogram("Time of an HTTP request; the route is its template.", {
-    labels: ["http_request_method", "http_route", "http_response_status_code"],
-  }),
+  http_server_request_duration_seconds: histogram(
+    "Time of an HTTP request until it was answered or given up; the route is its template.",
+    { labels: ["http_request_method", "http_route", "http_response_status_code"] },
+  ),
   http_server_active_requests: gauge("HTTP requests that are not answered to their end."),
   poolkit_log_lines_left_out_total: counter("Log lines that were not written because there were too many."),
   poolkit_config_last_reload_successful: gauge(

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Histogram, Registry } from "@prometheus-io/client";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { METRICS, type MetricName } from "./catalogue.ts";
 import type { Family } from "./family.ts";
 
@@ -46,16 +46,19 @@ export function measureRequests(server: FastifyInstance, registry: Registry): vo
     buckets: HTTP_BOUNDS,
     registers: [registry],
   });
-  server.addHook("onResponse", ({ method, routeOptions: { url } }, reply, done) => {
+  const observe = ({ method, routeOptions: { url } }: FastifyRequest, reply: FastifyReply) =>
     durations.observe(
       {
         http_request_method: METHODS.has(method) ? method : "_OTHER",
-        // No route, no label: as OpenTelemetry has it for addresses that nobody serves.
+        // No route, no label: as OpenTelemetry has it for addresses that nobody serves, and for answers that nobody got.
         ...(url !== undefined && { http_route: url }),
-        http_response_status_code: reply.statusCode,
+        ...(reply.raw.headersSent && { http_response_status_code: reply.statusCode }),
       },
       reply.elapsedTime / 1000,
     );
+  server.addHook("onRequest", (request, reply, done) => {
+    // Not "onResponse": that is for answers only, and who has waited for too long goes away without one.
+    reply.raw.once("close", () => observe(request, reply));
     done();
   });
 }

@@ -181,6 +181,25 @@ describe.skipIf(!(await engineAvailable()))("metrics over PgBouncer and Postgres
     expect(text).not.toContain(METRICS_TOKEN);
   });
 
+  it("count requests whose callers did not wait for the answer", async () => {
+    await start("true");
+    await database.asSuperuser(async (holder) => {
+      await holder.query("BEGIN");
+      await holder.query("LOCK TABLE app.chat_sessions IN ACCESS EXCLUSIVE MODE");
+      await expect(app.get("/api/sessions", 300)).rejects.toThrow();
+      const requests = async () =>
+        parseScrape(await scrape()).filter(
+          ({ name, labels }) =>
+            name === "http_server_request_duration_seconds_count" && labels.http_route === "/api/sessions",
+        );
+      await eventually(async () => (await requests()).length > 0, { what: "a counted request" });
+      expect(
+        (await requests()).map(({ labels, value }) => [labels.http_response_status_code, value]),
+      ).toEqual([[undefined, 1]]);
+      await holder.query("ROLLBACK");
+    });
+  });
+
   // The last test: PgBouncer does not come back.
   it("move when PgBouncer is full, frozen and gone, and when the process stands still", async () => {
     await start(
