@@ -11,6 +11,11 @@ import { UserError } from "./user-error.ts";
 
 // The one variable of the person that no setting overrides; PgBouncer refuses what usually stands in it.
 delete process.env.PGOPTIONS;
+// Node ends with 1 at an error that nobody expected: to those who read our exit codes that would be a warning.
+process.on("uncaughtException", (error) => {
+  console.error(error);
+  process.exit(2);
+});
 // Whoever reads our output has seen enough (`… --watch | head`): ends as a program that SIGPIPE ends, without a word.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(141);

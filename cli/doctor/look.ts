@@ -66,19 +66,21 @@ async function lookAtObservers(
 ): Promise<Observation["observers"]> {
   if (!deployed.ok) return {};
   const { containers, dockerHost } = deployed.seen;
-  const client = engineClient(dockerHost, { timeout: lookLimit });
+  const limited = looksThrough(dockerHost);
   const looks = observers
     .filter((observer) => containers.includes(names[observer]))
-    .map(async (observer) => [
-      observer,
-      await bounded(lookLimit, () => lookAtContainer(client, observer, names)),
-    ]);
+    .map(async (observer) => [observer, await limited((engine) => lookAtContainer(engine, observer, names))]);
   return Object.fromEntries(await Promise.all(looks));
 }
 
+/** Looks through the engine at `host`. Its client is made within the look, because it refuses an address that is none. */
+function looksThrough(host: string | undefined) {
+  return <Seen>(use: (engine: Docker) => Promise<Seen>) =>
+    bounded(lookLimit, async () => await use(engineClient(host, { timeout: lookLimit })));
+}
+
 async function lookThroughEngine(names: EngineNames, host: string | undefined): Promise<EngineLooks> {
-  const client = engineClient(host, { timeout: lookLimit });
-  const limited = <Seen>(use: (engine: Docker) => Promise<Seen>) => bounded(lookLimit, () => use(client));
+  const limited = looksThrough(host);
   const container = (component: Component) => limited((engine) => lookAtContainer(engine, component, names));
   const [postgres, pgbouncer, app, engine, outOfMemory, disk, backends] = await Promise.all([
     ...([container("postgres"), container("pgbouncer"), container("app")] as const),

@@ -60,3 +60,10 @@ it.each([
   const { engine } = await look(engineNames("dev"), Promise.resolve({ ok: true, seen, milliseconds: 1 }));
   expect(engine).toMatchObject({ ok: true, seen: { version: name } });
 });
+
+it("the doctor says what is wrong with an address of the engine that is none", async () => {
+  vi.stubEnv("DOCKER_HOST", "tcp://[::1");
+  const seen = deployedIn({ deployment: { resources: [] } }, "app");
+  const { engine } = await look(engineNames("dev"), Promise.resolve({ ok: true, seen, milliseconds: 1 }));
+  expect(engine).toMatchObject({ ok: false, message: expect.stringContaining("DOCKER_HOST") });
+});

@@ -1,6 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -95,4 +103,15 @@ describe("the command of a checkout", { timeout: 30_000 }, () => {
       expect(await ended).toMatchObject({ code: 9, stdout: "ready\nends\n" });
     },
   );
+});
+
+it("an error that nobody expected ends with 2: 1 would be a warning", async () => {
+  const pulumi = join(folder, "pulumi");
+  writeFileSync(pulumi, "#!/bin/sh\necho no JSON\n");
+  chmodSync(pulumi, 0o755);
+  const main = join(import.meta.dirname, "../../cli/main.ts");
+  const child = spawn(process.execPath, [main, "health", "-s", "shop"], { env: { PATH: `${folder}:/bin` } });
+  const { code, stderr } = await outcome(child);
+  expect(stderr).toContain("SyntaxError");
+  expect(code).toBe(2);
 });
