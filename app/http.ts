@@ -62,8 +62,11 @@ export function buildServer({
     http: { headersTimeout: HEADERS_TIMEOUT_MS },
     // During a stop a request that is already here is served, not refused: callers were told by readiness.
     return503OnClosing: false,
-    // What is refused before any route is found (a broken address) looks like every other refusal.
-    frameworkErrors: sendError,
+    // What is refused before any route is found (a broken address) looks like every other refusal. No hook sees it: nobody
+    // reads its body or limits its time, so the connection ends with the answer.
+    frameworkErrors: (error, request, reply) => {
+      sendError(error, request, reply.header("connection", "close"));
+    },
   });
   logSampler.onLeftOut = (lines) => server.log.info({ lines }, "log lines left out");
   server.server.maxConnections = MAX_SOCKETS;

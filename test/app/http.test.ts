@@ -184,6 +184,11 @@ describe("refusals", () => {
     expect(answer.body).not.toMatch(/127\.0\.0\.1|ECONNREFUSED|SELECT|at .*\.ts/);
   });
 
+  it("ends the connection with the refusal of a broken address, whose body nobody reads", async () => {
+    const answer = await server.inject({ method: "POST", url: "/%zz", payload: "x" });
+    expect(answer.headers.connection).toBe("close");
+  });
+
   it.each<[string, "GET" | "POST", string]>([
     ["one session", "GET", `/api/sessions/${ID}`],
     ["a new session", "POST", "/api/sessions"],
