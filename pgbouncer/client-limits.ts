@@ -3,53 +3,73 @@ import { pgbouncerSettings } from "./settings.ts";
 
 type Section = Readonly<Record<string, string>>;
 
-/** Settings that limit clients, in every section that may hold them. */
-const clientLimits: readonly string[] = [
-  "max_client_conn",
-  "max_db_client_connections",
-  "max_user_client_connections",
-];
+/** The sections whose entries may hold a limit on clients of their own, which goes before the global one of that name. */
+const entryLimits = {
+  databases: "max_db_client_connections",
+  users: "max_user_client_connections",
+} as const;
+
+/** Settings that limit clients. */
+const clientLimits: readonly string[] = ["max_client_conn", ...Object.values(entryLimits)];
 
 /**
  * The wanted file, but with no limit on clients below that of the former one: what PgBouncer runs while those who had
  * the larger limit still make use of it.
  */
 export function withFormerClientLimits(wanted: PgBouncerIni, former: PgBouncerIni): PgBouncerIni {
-  const entries = (section: "databases" | "users") =>
-    Object.fromEntries(
-      Object.entries(wanted[section]).map(([name, keys]) => [
-        name,
-        // An entry that does not say it has the global limit.
-        withLarger(keys, withoutZeros(former[section][name] ?? {}), () => undefined),
-      ]),
-    );
   return {
     ...wanted,
-    settings: withLarger(wanted.settings, former.settings, (key) => pgbouncerSettings[key]?.default),
-    databases: entries("databases"),
-    users: entries("users"),
+    settings: withLargerSettings(wanted.settings, former.settings),
+    databases: withLargerEntries("databases", wanted, former),
+    users: withLargerEntries("users", wanted, former),
   };
 }
 
-function withLarger(
-  wanted: Section,
-  former: Section,
-  whenUnset: (key: string) => string | undefined,
-): Record<string, string> {
-  const others = Object.entries(wanted).filter(([key]) => !clientLimits.includes(key));
+function withLargerSettings(wanted: Section, former: Section): Record<string, string> {
   const limits = clientLimits.flatMap((key): [string, string][] => {
-    const [now, before] = [wanted[key] ?? whenUnset(key), former[key] ?? whenUnset(key)];
-    if (now === undefined || before === undefined) return [];
-    const isLowered = limitOf(before) > limitOf(now);
+    const [now, before] = [globalLimit(wanted, key), globalLimit(former, key)];
     // What stands in neither file stays out of this one too.
-    return isLowered || wanted[key] !== undefined ? [[key, isLowered ? before : now]] : [];
+    return limitOf(before) > limitOf(now) ? [[key, before]] : [];
   });
-  return Object.fromEntries([...others, ...limits]);
+  return { ...wanted, ...Object.fromEntries(limits) };
+}
+
+function withLargerEntries(
+  section: keyof typeof entryLimits,
+  wanted: PgBouncerIni,
+  former: PgBouncerIni,
+): Record<string, Record<string, string>> {
+  const key = entryLimits[section];
+  const globals = [globalLimit(wanted.settings, key), globalLimit(former.settings, key)] as const;
+  return Object.fromEntries(
+    Object.entries(wanted[section]).map(([name, { [key]: own, ...others }]) => {
+      const larger = largerLimit(own, former[section][name]?.[key], globals);
+      return [name, larger === undefined ? others : { ...others, [key]: larger }];
+    }),
+  );
+}
+
+/** The larger limit of an entry; undefined where the global one, itself the larger of both files, says it. */
+function largerLimit(
+  wanted: string | undefined,
+  former: string | undefined,
+  [wantedGlobal, formerGlobal]: readonly [string, string],
+): string | undefined {
+  const [own, formerOwn] = [ownLimit(wanted), ownLimit(former)];
+  if (own === undefined && formerOwn === undefined) return undefined;
+  const [now, before] = [own ?? wantedGlobal, formerOwn ?? formerGlobal];
+  const isLowered = limitOf(before) > limitOf(now);
+  if (own === undefined && !isLowered) return undefined;
+  return ownLimit(isLowered ? before : now);
 }
 
 /** In an entry 0 means the global limit, as if it were left out: such files were written before 0 was refused there. */
-function withoutZeros(keys: Section): Section {
-  return Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== "0"));
+function ownLimit(value: string | undefined): string | undefined {
+  return value === "0" ? undefined : value;
+}
+
+function globalLimit(settings: Section, key: string): string {
+  return settings[key] ?? pgbouncerSettings[key]?.default ?? "0";
 }
 
 /** 0 means no limit. */

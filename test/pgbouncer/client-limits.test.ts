@@ -54,6 +54,42 @@ describe("withFormerClientLimits", () => {
       ini({}, { max_db_client_connections: "30" }),
       ini({}, { max_db_client_connections: "90" }),
     ],
+    [
+      "keeps the limit of an entry that goes while the global one is lower",
+      ini({ max_db_client_connections: "30" }, { max_db_client_connections: "90" }),
+      ini({ max_db_client_connections: "30" }),
+      ini({ max_db_client_connections: "30" }, { max_db_client_connections: "90" }),
+    ],
+    [
+      "has no limit for an entry that goes while the global one is larger",
+      ini({ max_db_client_connections: "90" }, { max_db_client_connections: "30" }),
+      ini({ max_db_client_connections: "90" }),
+      ini({ max_db_client_connections: "90" }),
+    ],
+    [
+      "raises an entry above the global limit at once",
+      ini({ max_user_client_connections: "30" }),
+      ini({ max_user_client_connections: "30" }, {}, { max_user_client_connections: "60" }),
+      ini({ max_user_client_connections: "30" }, {}, { max_user_client_connections: "60" }),
+    ],
+    [
+      "keeps the global limit for a new entry below it",
+      ini({ max_user_client_connections: "30" }),
+      ini({ max_user_client_connections: "30" }, {}, { max_user_client_connections: "20" }),
+      ini({ max_user_client_connections: "30" }, {}, { max_user_client_connections: "30" }),
+    ],
+    [
+      "lowers both the global limit and an entry's only together",
+      ini({ max_db_client_connections: "90" }, { max_db_client_connections: "60" }),
+      ini({ max_db_client_connections: "40" }, { max_db_client_connections: "50" }),
+      ini({ max_db_client_connections: "90" }, { max_db_client_connections: "60" }),
+    ],
+    [
+      "takes 0 in an entry of a former version as the global limit",
+      ini({ max_db_client_connections: "50" }, { max_db_client_connections: "0" }),
+      ini({ max_db_client_connections: "50" }, { max_db_client_connections: "30" }),
+      ini({ max_db_client_connections: "50" }, { max_db_client_connections: "50" }),
+    ],
     ["changes nothing between equals", ini({ a: "1" }), ini({ a: "1" }), ini({ a: "1" })],
   ])("%s", (_what, former, wanted, held) => {
     expect(withFormerClientLimits(wanted, former)).toEqual(held);
