@@ -226,7 +226,7 @@ function exhausted(seen: Case, status: Finding["status"], symptom: Symptom): Fin
 /** Clients that have waited in PgBouncer for too long; null where none has. */
 function longPgBouncerWait(seen: Case): Symptom | null {
   const seconds = longestWaitSeconds(seen);
-  if (seconds === 0 || seconds < seen.thresholds.pgbouncerWait) return null;
+  if (seconds < seen.thresholds.pgbouncerWait) return null;
   return {
     cause: "pgbouncer_pool_exhausted",
     output: `Clients have waited in PgBouncer for ${rounded(seconds)} s for one of the ${serverConnections(seen)} of its pool.`,

@@ -129,6 +129,21 @@ describe("classifyFailure", () => {
     // Texts that PgBouncer and Postgres use as well, thrown by other code.
     ["a file", "other", new Error("the template does not exist")],
     ["a rule", "other", new Error("not allowed: too many connections, query_timeout")],
+    [
+      "PgBouncer, its own words inside an adapter's error",
+      "client_limit",
+      { originalCode: "08P01", originalMessage: "no more connections allowed", message: "the adapter's own" },
+    ],
+    [
+      "Postgres that quotes what was asked for, and who wraps it quotes that in turn",
+      "other",
+      Object.assign(new Error("SASL: of a name"), { cause: coded({ code: "22P02", severity: "ERROR" }) }),
+    ],
+    [
+      "the same from an adapter",
+      "other",
+      Object.assign(new Error("SASL: of a name"), { cause: { originalCode: "22P02" } }),
+    ],
     ["no error at all", "other", undefined],
   ])("%s: %s", (_source, kind, error) => {
     expect(classifyFailure(error)).toBe(kind);

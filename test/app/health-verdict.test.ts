@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { healthBody, httpStatusOf } from "../../app/lib/health-body.ts";
 import { holdersAgainst } from "../../app/lib/health-holders.ts";
+import { thresholdsOf } from "../../app/lib/health-limits.ts";
 import type { Observation } from "../../app/lib/health-observation.ts";
 import type { PgBouncerPool } from "../../app/lib/health-probes.ts";
 import { verdictOf } from "../../app/lib/health-verdict.ts";
@@ -12,6 +13,7 @@ import {
   context,
   failed,
   healthy,
+  limits,
   path,
   pgbouncer,
   pool,
@@ -30,6 +32,7 @@ const REFUSED_AS = {
   client_limit: "pgbouncer_client_limit",
   disk_full: "disk_full",
   connections_exhausted: "postgres_connections_exhausted",
+  disabled: "pgbouncer_paused",
 };
 
 const session = (change: Partial<Session> = {}): Session => ({
@@ -100,6 +103,12 @@ describe("verdictOf", () => {
       { path: failed("unreachable"), postgres: failed("unreachable"), pgbouncer: failed("unreachable") },
     ],
     ["Postgres just back", "fail", "postgres_unreachable", { path: failed("upstream_down") }],
+    [
+      "Postgres that starts, while PgBouncer keeps the probe waiting",
+      "fail",
+      "postgres_unreachable",
+      { path: failed("timeout"), postgres: failed("upstream_down") },
+    ],
     ["PgBouncer stopped", "fail", "pgbouncer_unreachable", { path: failed("dns"), pgbouncer: failed("dns") }],
     [
       "PgBouncer frozen",
@@ -114,6 +123,12 @@ describe("verdictOf", () => {
       { path: failed("unreachable"), postgres: null, pgbouncer: null },
     ],
     ["Postgres full", "fail", "postgres_connections_exhausted", { path: failed("connections_exhausted") }],
+    [
+      "Postgres full, and a probe that fails otherwise",
+      "fail",
+      "postgres_connections_exhausted",
+      { path: failed("other"), postgres: failed("connections_exhausted") },
+    ],
     ["PgBouncer full", "fail", "pgbouncer_client_limit", { path: failed("client_limit") }],
     [
       "paused",
@@ -149,7 +164,13 @@ describe("verdictOf", () => {
       "query_failing",
       { path: failed("timeout") },
     ],
-    ...(["login", "client_limit", "disk_full", "connections_exhausted"] as const).map(
+    ...[0, null].map((poolSize): [string, "fail", string, Partial<Observation>] => [
+      `the same, with a pool that has no limit or none that is known (${poolSize})`,
+      "fail",
+      "query_failing",
+      { path: failed("timeout"), pgbouncer: withPool({ poolSize, sv_active: 3 }) },
+    ]),
+    ...(["login", "client_limit", "disk_full", "connections_exhausted", "disabled"] as const).map(
       (refusal): [string, "fail", string, Partial<Observation>] => [
         `a refusal, ${refusal}, and a monitor that cannot reach Postgres`,
         "fail",
@@ -258,6 +279,48 @@ describe("verdictOf", () => {
       { pool: gaveUp, pgbouncer: busy, postgres: doing({ active: [session()] }) },
     ],
     [
+      "requests gave up, and two of five connections are slow: still nobody",
+      "fail",
+      "app_pool_exhausted",
+      { pool: gaveUp, pgbouncer: busy, postgres: doing({ active: Array(2).fill(session()) }) },
+    ],
+    [
+      "requests gave up, and half of the connections are slow",
+      "fail",
+      "slow_queries",
+      {
+        pool: gaveUp,
+        pgbouncer: withPool({ sv_active: 4 }),
+        postgres: doing({ active: Array(2).fill(session()) }),
+      },
+    ],
+    [
+      "requests gave up, and one of ten is slow, as far as the application's own pool tells",
+      "fail",
+      "app_pool_exhausted",
+      { pool: gaveUp, pgbouncer: null, postgres: doing({ active: [session()] }) },
+    ],
+    [
+      "requests gave up, and half of the own pool is slow, whatever waits for it",
+      "fail",
+      "slow_queries",
+      {
+        pool: { ...gaveUp, running: 25 },
+        pgbouncer: null,
+        postgres: doing({ active: Array(5).fill(session()) }),
+      },
+    ],
+    ...[
+      { active: Array(5).fill(session({ seconds: 0.9 })) },
+      { idleInTransaction: Array(5).fill({ ...idle, seconds: 0.9 }) },
+      { lockWaits: Array(5).fill(lockWait({ waitedSeconds: 0.9 })) },
+    ].map((held): [string, "fail", string, Partial<Observation>] => [
+      `requests gave up, and nobody has held anything for a second (${Object.keys(held)})`,
+      "fail",
+      "app_pool_exhausted",
+      { pool: gaveUp, pgbouncer: busy, postgres: doing(held) },
+    ]),
+    [
       "requests gave up because PgBouncer's pool is the narrow one",
       "fail",
       "pgbouncer_pool_exhausted",
@@ -311,6 +374,7 @@ describe("verdictOf", () => {
     ],
     ["settings refused", "warn", "configuration_refused", { configurationError: "X: found 0" }],
     ["monitor cannot log in", "warn", "monitoring_incomplete", { postgres: failed("login") }],
+    ["nobody knows whether Postgres can write", "warn", "monitoring_incomplete", { disk: failed("timeout") }],
     ["console cannot log in", "warn", "monitoring_incomplete", { pgbouncer: failed("login") }],
   ])("%s: %s %s", (_name, status, cause, change) => {
     const verdict = verdictOf({ ...healthy, ...change });
@@ -333,6 +397,10 @@ describe("verdictOf", () => {
     [
       "a queue of another entry of PgBouncer",
       { pgbouncer: withPools({}, { ...elsewhere, maxwaitSeconds: 3, cl_waiting: 9 }) },
+    ],
+    [
+      "a queue of another role in the application's entry",
+      { pgbouncer: withPools({}, { user: "poolkit_monitor", maxwaitSeconds: 3, cl_waiting: 9 }) },
     ],
     ["a checkout that works", { leaks: leak(1), postgres: doing({ active: [session({ seconds: 1 })] }) }],
   ])("does not cry over %s", (_name, change) => {
@@ -359,6 +427,121 @@ describe("what a verdict says", () => {
     );
   });
 
+  it("shows three of those who block, and says when they have ended meanwhile", () => {
+    const by = (...pids: number[]) => ({
+      postgres: doing({ lockWaits: [lockWait({ blockedBy: pids.map((pid) => session({ pid })) })] }),
+    });
+    const many = verdictOf({ ...healthy, ...by(1, 2, 3, 4) }).output;
+    expect(many).toContain("pid 3 ");
+    expect(many).not.toContain("pid 4 ");
+    const inCircle = [
+      lockWait({ pid: 1, blockedBy: [session({ pid: 2 })] }),
+      lockWait({ pid: 2, blockedBy: [session({ pid: 1 })] }),
+    ];
+    expect(verdictOf({ ...healthy, postgres: doing({ lockWaits: inCircle }) }).output).toContain(
+      "blocked by pid 2 ",
+    );
+    expect(verdictOf({ ...healthy, ...by() }).output).toContain("blocked by a session that has just ended.");
+  });
+
+  it.each<[string, Partial<Observation>, string]>([
+    [
+      "both failures",
+      { path: failed("unreachable"), postgres: failed("unreachable"), pgbouncer: failed("unreachable") },
+      "Neither Postgres nor PgBouncer answers.",
+    ],
+    [
+      "the limit that is reached",
+      { path: failed("client_limit") },
+      "PgBouncer has all 50 clients it may have and refuses more.",
+    ],
+    [
+      "a limit that was not seen",
+      { path: failed("client_limit"), pgbouncer: null },
+      "PgBouncer has all max_client_conn clients it may have and refuses more.",
+    ],
+    [
+      "the wait and the size of PgBouncer's pool",
+      { pgbouncer: withPool({ maxwaitSeconds: 2.34 }) },
+      "Clients have waited in PgBouncer for 2.3 s for one of the 5 server connections of its pool.",
+    ],
+    [
+      "the wait for a pool whose size is not known",
+      { pgbouncer: withPool({ maxwaitSeconds: 2.36, poolSize: null }) },
+      "Clients have waited in PgBouncer for 2.4 s for one of the server connections of its pool.",
+    ],
+    [
+      "how many statements are slow",
+      { postgres: doing({ active: [session(), session({ seconds: 2, applicationName: "" })] }) },
+      "2 statements have run for a second or longer, the longest of pid 77 (poolkit-app, poolkit_app) for 5 s.",
+    ],
+    [
+      "a session without a name",
+      { postgres: doing({ active: [session({ applicationName: "" })] }) },
+      "1 statement has run for a second or longer, the longest of pid 77 (no application name, poolkit_app) for 5 s.",
+    ],
+    [
+      "those that leak without those at work",
+      {
+        leaks: leak(3),
+        postgres: doing({ active: [session()], lockWaits: [lockWait({ waitedSeconds: 1 })] }),
+      },
+      "1 pool connection is kept without work, the oldest for 31 s by GET /api/report.",
+    ],
+  ])("says %s", (_what, change, output) => {
+    expect(verdictOf({ ...healthy, ...change }).output).toBe(output);
+  });
+
+  const o = "poolkit:overrides.";
+  it.each<[string, Partial<Observation>, string]>([
+    [
+      "postgres_unreachable",
+      { path: failed("upstream_down") },
+      `server_login_retry 1 s (${o}serverLoginRetrySeconds)`,
+    ],
+    [
+      "postgres_connections_exhausted",
+      { path: failed("connections_exhausted") },
+      `max_connections 60, default_pool_size 5 (${o}poolSize), reserve_pool_size 2 (${o}reservePoolSize)`,
+    ],
+    [
+      "pgbouncer_client_limit",
+      { path: failed("client_limit") },
+      `max_client_conn 50 (${o}maxClientConnections), DATABASE_CONNECTION_LIMIT 10 (${o}connectionLimit)`,
+    ],
+    [
+      "pgbouncer_paused",
+      { path: failed("disabled") },
+      `query_wait_timeout 5 s (${o}queryWaitTimeoutSeconds)`,
+    ],
+    [
+      "app_pool_leak",
+      { leaks: leak(1) },
+      `DATABASE_CONNECTION_LIMIT 10 (${o}connectionLimit), DATABASE_TRANSACTION_TIMEOUT 15 s (${o}transactionTimeoutSeconds)`,
+    ],
+    [
+      "idle_in_transaction",
+      {
+        limits: { ...limits, idleInTransactionTimeoutSeconds: 0 },
+        postgres: doing({ idleInTransaction: [idle] }),
+      },
+      `idle_in_transaction_session_timeout off (${o}idleInTransactionTimeoutSeconds), DATABASE_TRANSACTION_TIMEOUT 15 s (${o}transactionTimeoutSeconds)`,
+    ],
+    [
+      "app_pool_exhausted",
+      { pool: { ...application, longestWaitMs: 2500 }, pgbouncer: null },
+      `DATABASE_CONNECTION_LIMIT 10 (${o}connectionLimit), DATABASE_ACQUIRE_TIMEOUT 10 s (${o}poolTimeoutSeconds)`,
+    ],
+  ])("names the settings in force, as far as they were seen: %s", (cause, change, now) => {
+    const verdict = verdictOf({ ...healthy, ...change });
+    expect(verdict.cause).toBe(cause);
+    expect(verdict.advice?.split(" Now: ")[1]).toBe(`${now}.`);
+  });
+
+  it("names no settings where an advice is about none", () => {
+    expect(verdictOf({ ...healthy, path: failed("login") }).advice).not.toContain("Now:");
+  });
+
   it("names the code that leaks", () => {
     expect(verdictOf({ ...healthy, leaks: leak(2) }).output).toBe(
       "2 pool connections are kept without work, the oldest for 31 s by GET /api/report.",
@@ -383,6 +566,34 @@ it("says of names that do not resolve that the containers may be stopped: Docker
   const { output, advice } = verdictOf({ ...healthy, path: failed("dns"), postgres: failed("dns") });
   expect(output).toContain("both containers are stopped");
   expect(advice).toMatch(/^Check that both containers run/);
+});
+
+describe("the thresholds", () => {
+  it.each([
+    [undefined, 3],
+    [0, 3],
+    [2, 1],
+    [4, 1],
+    [8, 2],
+    [12, 3],
+    [60, 3],
+  ])("are a quarter of a limit of %s s, between one second and three: %s s", (limit, seconds) => {
+    const role = limit === undefined ? null : { ...limits, lockTimeoutSeconds: limit };
+    expect(thresholdsOf(role, 8, limit)).toMatchObject({
+      lockWait: seconds,
+      acquireWait: 2,
+      pgbouncerWait: seconds,
+    });
+  });
+
+  it.each<[string, Partial<Observation>]>([
+    ["lock_wait", { postgres: doing({ lockWaits: [lockWait({ waitedSeconds: 1.25 })] }) }],
+    ["idle_in_transaction", { postgres: doing({ idleInTransaction: [{ ...idle, seconds: 3 }] }) }],
+    ["slow_queries", { postgres: doing({ active: [session({ seconds: 3 })] }) }],
+    ["pgbouncer_pool_exhausted", { pgbouncer: withPool({ maxwaitSeconds: 1.25 }) }],
+  ])("are reached by what lasts as long as they say: %s", (cause, change) => {
+    expect(verdictOf({ ...healthy, ...change })).toMatchObject({ status: "warn", cause });
+  });
 });
 
 describe("the root of an exhausted pool", () => {

@@ -41,6 +41,10 @@ describe("mayRepeat", () => {
     ]);
   });
 
+  it("repeats no begin that nobody waits for any more", () => {
+    expect(KINDS.filter((kind) => mayRepeat(kind, "abandoned", true))).toEqual([]);
+  });
+
   it("repeats nothing that Postgres has answered, but a conflict", () => {
     for (const kind of KINDS.filter((kind) => FAILURES[kind].phase === "answered")) {
       expect(mayRepeat(kind, "read", true), kind).toBe(kind === "write_conflict");
