@@ -31,7 +31,7 @@ export function postgresTerms(path: ConnectionPath): Term[] {
 }
 
 /** The application's role: what PgBouncer opens, and what of it lives on for a while. */
-function pooledTerms(path: ConnectionPath): Term[] {
+function pooledTerms(path: ConnectionPath): readonly [servers: Term, abandoned: Term] {
   const processes = path.pgbouncerProcesses;
   const pools = path.pools.map((pool) => `${pool.name} ${poolServers(path, pool)}`).join(", ");
   const each = processes === 1 ? "" : `, x ${processes} processes`;
@@ -142,7 +142,7 @@ function hardStop(path: ConnectionPath): Check {
         what: "max_db_connections of all database entries",
         value: processes * [...caps.values()].reduce((sum, cap) => sum + limitOf(cap), 0),
       },
-      ...(abandoned === undefined ? [] : [abandoned]),
+      abandoned,
       ...otherTerms(path),
     ],
     relation: "<=",

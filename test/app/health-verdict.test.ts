@@ -84,6 +84,7 @@ describe("verdictOf", () => {
       "dns",
       { path: failed("dns"), postgres: failed("dns"), pgbouncer: failed("dns") },
     ],
+    ["no name resolves, nothing else known", "fail", "dns", { path: failed("dns"), postgres: null }],
     [
       "Postgres stopped",
       "fail",
@@ -154,7 +155,7 @@ describe("verdictOf", () => {
       "pool busy, looked at before our probe was in its queue",
       "fail",
       "pgbouncer_pool_exhausted",
-      { path: failed("timeout"), pgbouncer: withPool({ cl_waiting: 0, sv_active: 15, sv_idle: 0 }) },
+      { path: failed("timeout"), pgbouncer: withPool({ cl_waiting: 0, sv_active: 5, sv_idle: 0 }) },
     ],
     ["pool busy, probe dropped", "fail", "pgbouncer_pool_exhausted", { path: failed("queue_timeout") }],
     ["unknown error", "fail", "query_failing", { path: failed("other") }],

@@ -123,6 +123,14 @@ describe("repeatAfter", () => {
     });
   });
 
+  it("spends none of the budget once it has ended", async () => {
+    const clock = new RetryClock();
+    await repeated(refused(), { clock });
+    const spent = clock.elapsedMs();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(clock.elapsedMs()).toBe(spent);
+  });
+
   it("begins no pause that would end after the budget", async () => {
     const clock = new RetryClock();
     clock.start(performance.now() - 10_000)();

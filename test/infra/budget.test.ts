@@ -14,6 +14,7 @@ import {
   pgbouncer,
   sensibleConfigurations,
   unsafePairs,
+  user,
 } from "../support/configurations.ts";
 
 describe("the budget accepts, without a warning,", () => {
@@ -123,6 +124,22 @@ describe("a fix", () => {
     const { problems } = budgetOf(pgbouncer({ query_wait_timeout: 0 })).budget;
     expect(problems.map(({ fix }) => fix)).toEqual([
       "pulumi config set --path poolkit:pgbouncer.query_wait_timeout 4",
+    ]);
+  });
+});
+
+describe("an advice about PgBouncer's timers", () => {
+  it.each([
+    ["tcp_keepidle", 100, 30],
+    ["tcp_keepintvl", 30, 10],
+    ["tcp_keepcnt", 40, 3],
+    ["tcp_keepalive", 0, 1],
+    ["server_login_retry", 3, 2],
+  ])("has the one that mends it: %s %i", (name, wrong, right) => {
+    const { advice, problems } = budgetOf(pgbouncer({ [name]: wrong })).budget;
+    expect(problems).toEqual([]);
+    expect(advice.map(({ fix }) => fix)).toEqual([
+      `pulumi config set --path poolkit:pgbouncer.${name} ${right}`,
     ]);
   });
 });
@@ -267,6 +284,130 @@ describe("the account", () => {
       const output = accountJson(budgetOf(wanted).budget);
       expect(JSON.parse(JSON.stringify(output))).toEqual(output);
     }
+  });
+
+  /** Every inequality of a capacity: what is used and what there is. */
+  const sums = (wanted: SizingInput) =>
+    Object.fromEntries(
+      Object.entries(accountJson(budgetOf(wanted).budget).checks)
+        .filter(([, { unit }]) => unit !== "s")
+        .map(([id, { used, limit }]) => [id, [used, limit]]),
+    );
+
+  it("adds up a stack that has everything", () => {
+    const everything = input({
+      application: {
+        image: "shop:1",
+        processes: 2,
+        reloadSignal: "SIGHUP",
+        directUrlVariable: "DIRECT_URL",
+        directConnections: 3,
+        memoryMegabytes: 700,
+      },
+      observability: true,
+      pgbouncer: {
+        peer_id: 1,
+        peers: { 2: { host: "there" } },
+        pkt_buf: 16_384,
+        min_pool_size: 2,
+        reserve_pool_size: 4,
+        databases: {
+          poolkit: { pool_size: 10, max_db_connections: 13 },
+          jobs: { pool_size: 5, max_db_connections: 9 },
+        },
+        users: { poolkit_app: { max_user_connections: 21 } },
+      },
+      budget: {
+        otherReplicas: 2,
+        surge: 1,
+        otherClients: 7,
+        otherConnections: 2,
+        hostMegabytes: 8000,
+        transactionMilliseconds: 80,
+      },
+    });
+    expect(sums(everything)).toEqual({
+      // 2 processes x 2 pools x 20, 2 replicas x 2 x 20, 7 others, 5 on the console; 2 x 200 / 1.5 unevenly
+      "pgbouncer-clients": [172, 266],
+      // 2 PgBouncers x 21 (13 + 9, capped), 2 x 3 given up, 16 of the kit, 3 copies x 3 direct, 3 exporter's, 2 others
+      "postgres-connections": [78, 97],
+      "hard-stop": [80, 97],
+      "max_db_connections:poolkit/poolkit_app": [10, 13],
+      "max_user_connections:poolkit/poolkit_app": [10, 21],
+      "shared-cap:poolkit/poolkit_app": [1 + 9, 21],
+      "min-pool-size:poolkit/poolkit_app": [2, 10],
+      "pool-cores": [2 * 10, 4 * 4],
+      // without surge and live change: 2 x 3 x 20 + 7
+      "pool-used": [2 * 10, 127],
+      // 1.5 x 167 / 2 = 126 at the busier PgBouncer: (126 - 10) / 10 x 80 ms
+      "queue-wait": [0.928, 2.5],
+      "max_db_connections:jobs/poolkit_app": [5, 9],
+      "max_user_connections:jobs/poolkit_app": [5, 21],
+      "shared-cap:jobs/poolkit_app": [1 + 13, 21],
+      "min-pool-size:jobs/poolkit_app": [2, 5],
+      "pgbouncer-descriptors": [200 + 21 + 2 * 15 + 110, 4096],
+      // 0.8 of the container's memory
+      "postgres-memory": [256 + 40 + 78 * 10 + 42 * 4 * 2 + 3 * 64, 1638],
+      // 221 x (16 + 8 KiB) = 5.2 MiB
+      "pgbouncer-memory": [12 + 6, 102],
+      "host-memory": [2048 + 128 + 700 + 256 + 2 * 64, 8000],
+    });
+  });
+
+  it("bounds a pool without a limit by PgBouncer's clients, and needs no place for its minimum", () => {
+    const endless = sums(pgbouncer({ default_pool_size: 0, min_pool_size: 3 }));
+    expect(endless["max_db_connections:poolkit/poolkit_app"]).toEqual([200, 25]);
+    expect(endless["session-servers"]).toBeUndefined();
+    expect(endless["min-pool-size:poolkit/poolkit_app"]).toBeUndefined();
+    expect(endless["pool-used"]).toEqual([25, 20]);
+  });
+
+  it("takes as long as nothing to reach a server where there is one for each client", () => {
+    const idle = overrides({ connectionLimit: 4, poolSize: 15 }, { budget: { databaseCores: 8 } });
+    expect(sums(idle)["queue-wait"]).toEqual([0, 2.5]);
+  });
+
+  it("leaves the slots alone that Postgres reserves", () => {
+    const { limits } = kitDeployment;
+    const reserving = { ...kitDeployment, limits: { ...limits, reservedConnections: 5 } };
+    const { checks, roleLimits } = budgetOf(input(), reserving).budget;
+    expect(checks.find(({ id }) => id === "postgres-connections")?.right).toEqual([
+      { what: "max_connections", value: 100 },
+      { what: "superuser_reserved_connections", value: -3 },
+      { what: "reserved_connections", value: -5 },
+    ]);
+    expect(roleLimits.application).toBe(budgetOf(input()).budget.roleLimits.application - 5);
+  });
+
+  it("says a subtraction as one", () => {
+    expect(accountJson(budgetOf(input()).budget).checks["postgres-connections"]?.right).toBe(
+      "100 (max_connections) - 3 (superuser_reserved_connections) = 97",
+    );
+  });
+
+  it.each([
+    ["database-clients:poolkit", "poolkit", "max_db_client_connections", database],
+    ["user-clients:poolkit_app", "poolkit_app", "max_user_client_connections", user],
+  ] as const)("says whose limit on clients it is, and how PgBouncer refuses: %s", (id, whose, key, of) => {
+    const check = budgetOf(of({ [key]: 9 })).budget.checks.find((one) => one.id === id);
+    expect(check?.about).toBe(`the clients of ${whose} fit the limit of their own`);
+    expect(check?.otherwise).toBe(`client connections exceeded (${key})`);
+  });
+
+  it("proves the times of health where it is the kit's", () => {
+    const ids = (wanted: SizingInput) => budgetOf(wanted).budget.checks.map(({ id }) => id);
+    const ofHealth = ["health-probe", "health-container"];
+    expect(ids(input())).toEqual(expect.arrayContaining(ofHealth));
+    expect(ids(input({ application: { image: "shop:1" } })).filter((id) => ofHealth.includes(id))).toEqual(
+      [],
+    );
+  });
+
+  it("counts one wait in a queue inside query_timeout, that of the application's own pool", () => {
+    const wanted = (seconds: number) =>
+      pgbouncer({ query_timeout: seconds, databases: { jobs: { pool_size: 1, query_wait_timeout: 60 } } });
+    expect(failingChecks(wanted(21))).not.toContain("backstop:query_timeout");
+    expect(failingChecks(wanted(20))).toContain("backstop:query_timeout");
   });
 
   it("takes the application's server connections in session mode from its own pool", () => {
