@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseIni, parseUserlist } from "../../pgbouncer/parse.ts";
 import { iniProblems, renderIni, renderUserlist, userlistProblems } from "../../pgbouncer/render.ts";
+import { sameValue, type ValueKind } from "../../pgbouncer/values.ts";
 
 const verifier = "SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy";
 const empty = { settings: {}, databases: {}, users: {}, peers: {} };
@@ -26,6 +27,21 @@ describe("renderIni", () => {
       "[databases]\npoolkit = host='postgres' port='5432'\n\n" +
         "[pgbouncer]\ndefault_pool_size = 5\npool_mode = transaction\n\n[users]\n",
     );
+  });
+
+  it("writes every section that has entries, one without keys too, and reads it back", () => {
+    const ini = {
+      settings: { peer_id: "1" },
+      databases: { jobs: { connect_query: "set x = 'y'" } },
+      users: { poolkit_app: { max_user_connections: "9" }, poolkit_monitor: {} },
+      peers: { 2: { host: "there", port: "6433" } },
+    };
+    expect(renderIni(ini)).toBe(
+      "[databases]\njobs = connect_query='set x = ''y'''\n\n[pgbouncer]\npeer_id = 1\n\n" +
+        "[users]\npoolkit_app = max_user_connections='9'\npoolkit_monitor =\n\n" +
+        "[peers]\n2 = host='there' port='6433'\n",
+    );
+    expect(parseIni(renderIni(ini))).toEqual(ini);
   });
 
   it("gives equal bytes for equal configurations whatever the order of keys", () => {
@@ -76,12 +92,25 @@ describe("renderIni", () => {
     ["a role named *", { users: { "*": { max_user_connections: "3" } } }, "users.*"],
     ["a console that cannot be read", { settings: { disable_pqexec: "1" } }, "settings.disable_pqexec"],
     ["a plain password", { databases: { a: { password: "x" } } }, "databases.a.password"],
+    ["a peer beyond PgBouncer's numbers", { peers: { 16384: { host: "x" } } }, "peers.16384"],
+    ["a peer 0, which is none", { peers: { 0: { host: "x" } } }, "peers.0"],
+    ["a time beyond PgBouncer's", { settings: { query_timeout: "31536001" } }, "settings.query_timeout"],
+    ["a time with a unit", { settings: { query_timeout: "5s" } }, "settings.query_timeout"],
+    ["a file mode without its 0", { settings: { unix_socket_mode: "770" } }, "settings.unix_socket_mode"],
+    ["a file mode that is none", { settings: { unix_socket_mode: "0780" } }, "settings.unix_socket_mode"],
+    ["a space at an end", { settings: { login_notify_message: "x " } }, "settings.login_notify_message"],
+    ["half a character", { settings: { login_notify_message: "\ud800" } }, "settings.login_notify_message"],
     ["an empty value in an entry", { users: { a: { pool_mode: "" } } }, "users.a.pool_mode"],
   ])("refuses %s", (_, part, path) => {
     const ini = { ...empty, ...part };
     expect(iniProblems(ini).map((problem) => problem.path)).toEqual([path]);
     expect(() => renderIni(ini)).toThrow("refused");
   });
+});
+
+it("takes the largest of what it allows", () => {
+  const settings = { query_timeout: "31536000", unix_socket_mode: "0770", query_wait_timeout: "0.5" };
+  expect(iniProblems({ ...empty, settings, peers: { 16383: { host: "x" } } })).toEqual([]);
 });
 
 describe("renderUserlist", () => {
@@ -101,7 +130,56 @@ describe("renderUserlist", () => {
   );
 });
 
+describe("userlistProblems", () => {
+  it.each([
+    ["no name", ""],
+    ["a quote", 'a"b'],
+    ["a line", "a\nb"],
+    ["a space at an end", "a "],
+    ["more bytes than Postgres takes", "é".repeat(32)],
+  ])("refuses a role with %s", (_what, role) => {
+    expect(userlistProblems({ [role]: verifier }).map(({ path }) => path)).toEqual([`userlist.${role}`]);
+  });
+
+  it("takes a role of as many bytes as Postgres takes", () => {
+    expect(userlistProblems({ [`${"é".repeat(31)}x`]: verifier })).toEqual([]);
+  });
+});
+
+describe("sameValue", () => {
+  it.each<[ValueKind, string, string, boolean]>([
+    [{ type: "integer", min: 0, max: 9, unit: "" }, "5", "5", true],
+    [{ type: "integer", min: 0, max: 9, unit: "" }, "5", "6", false],
+    [{ type: "integer", min: 0, max: 9, unit: "" }, "0", "", false],
+    [{ type: "flag" }, "", "0", false],
+    [{ type: "seconds", max: 9_999_999 }, "1000000", "1e+06", true],
+    [{ type: "seconds", max: 9_999_999 }, "1234567", "1.23457e+06", true],
+    [{ type: "seconds", max: 9_999_999 }, "1234567", "1.23467e+06", false],
+    [{ type: "seconds", max: 9 }, "0", "0.001", false],
+    [{ type: "seconds", max: 9 }, "0", "", false],
+    [{ type: "seconds", max: 9 }, "", "0", false],
+    [{ type: "octal" }, "0777", "511", true],
+    [{ type: "octal" }, "0777", "777", false],
+    [{ type: "choice", values: ["session"] }, "session", "session", true],
+    [{ type: "text" }, "1", "1.0", false],
+  ])("of %o: %j, shown as %j: %s", (kind, written, shown, isSame) => {
+    expect(sameValue(kind, written, shown)).toBe(isSame);
+  });
+});
+
 describe("parseIni", () => {
+  it("reads what people write: comments, blanks, values with and without quotes", () => {
+    const text =
+      "; a\n# b\n\n[pgbouncer]\n  verbose=1  \n[databases]\na = host=x  dbname='it''s' \n" +
+      "[users]\nu =\n[peers]\n2 = host=y\n";
+    expect(parseIni(text)).toEqual({
+      settings: { verbose: "1" },
+      databases: { a: { host: "x", dbname: "it's" } },
+      users: { u: {} },
+      peers: { 2: { host: "y" } },
+    });
+  });
+
   it.each([
     ["an include", "[pgbouncer]\n%include /x\n", { "line 2": "%include /x" }],
     ["text without a section", "verbose = 1\n", { "line 1": "verbose = 1" }],
