@@ -148,6 +148,10 @@ const withRevision = (revision: string | undefined): Observation => ({
 });
 const fullPool = { pools: [{ ...pool, sv_active: 7, sv_idle: 0, cl_waiting: 3, maxwait: 4 }] };
 
+const failedPath = (failure: "upstream_down" | "connections_exhausted" | "other") =>
+  ({ ok: false, failure, message: failure, milliseconds: 1 }) as const;
+const lateAnswer = saw({ firstAnswerMilliseconds: 4000, migrations: ["1_init"] });
+
 const notHere = "connect ECONNREFUSED 127.0.0.1:1";
 const portRefused = {
   ...{ postgres: missed("unreachable", notHere), login: missed("unreachable", notHere) },
@@ -316,6 +320,72 @@ describe("findings", () => {
       "password differs, nothing works",
       { ...well, path: missed("login"), login: missed("login") },
       ["fail login_failing"],
+    ],
+    [
+      "PgBouncer says that it cannot reach Postgres",
+      { ...well, path: failedPath("upstream_down") },
+      ["fail postgres_unreachable"],
+    ],
+    [
+      "PgBouncer says that Postgres has no connection left",
+      { ...well, path: failedPath("connections_exhausted") },
+      ["fail postgres_connections_exhausted"],
+    ],
+    ["an error without a name", { ...well, path: failedPath("other") }, ["fail query_failing"]],
+    [
+      "neither PgBouncer's console nor the way through it answers",
+      { ...well, console: missed("timeout"), path: missed("timeout") },
+      ["fail pgbouncer_unreachable"],
+    ],
+    [
+      "no answer in time, because Postgres has no connection left",
+      { ...well, postgres: refused("sorry, too many clients already"), path: missed("timeout") },
+      ["fail postgres_connections_exhausted"],
+    ],
+    [
+      "no answer in time, because the password differs",
+      { ...well, login: missed("login"), path: missed("timeout") },
+      ["fail login_failing"],
+    ],
+    [
+      "no connection left for the application's own login",
+      { ...well, login: refused('too many connections for role "poolkit_app"') },
+      ["warn postgres_connections_exhausted"],
+    ],
+    ["no such role", withPostgres({ role: null }), ["fail login_failing"]],
+    [
+      "a full pool that lets a new connection wait",
+      { ...withConsole({ pools: [{ ...pool, sv_active: 7, sv_idle: 0 }] }), path: lateAnswer },
+      ["warn pgbouncer_pool_exhausted"],
+    ],
+    ["a late answer, with connections to spare", { ...well, path: lateAnswer }, []],
+    [
+      "a container that cannot be inspected",
+      { ...well, containers: { ...well.containers, app: missed("timeout") } },
+      ["warn monitoring_incomplete"],
+    ],
+    [
+      "another limit of the role's connections",
+      withPostgres({ role: { canLogin: true, connectionLimit: 13, isExpired: false } }),
+      ["warn configuration_drift"],
+    ],
+    ["another max_connections", withPostgres({ maxConnections: 90 }), ["warn configuration_drift"]],
+    [
+      "a setting of PgBouncer that nobody deployed",
+      withConsole({ config: new Map([...console_.config, ["query_timeout", { value: "5", default: "0" }]]) }),
+      ["warn configuration_drift"],
+    ],
+    [
+      "settings of PgBouncer at their defaults, the empty one of a number included",
+      withConsole({
+        config: new Map([
+          ...console_.config,
+          ["query_timeout", { value: "0", default: "0" }],
+          ["max_db_connections", { value: "0", default: "" }],
+          ["conffile", { value: "/etc/pgbouncer.ini", default: "" }],
+        ]),
+      }),
+      [],
     ],
     ["password differs, old connections work", { ...well, login: missed("login") }, ["warn login_failing"]],
     [
