@@ -152,6 +152,8 @@ const failedPath = (failure: "upstream_down" | "connections_exhausted" | "other"
   ({ ok: false, failure, message: failure, milliseconds: 1 }) as const;
 const lateAnswer = saw({ firstAnswerMilliseconds: 4000, migrations: ["1_init"] });
 
+const withPool = (change: Partial<PgBouncerSeen["pools"][number]>) =>
+  withConsole({ pools: [{ ...pool, sv_active: 7, sv_idle: 0, cl_waiting: 3, maxwait: 4, ...change }] });
 const notHere = "connect ECONNREFUSED 127.0.0.1:1";
 const portRefused = {
   ...{ postgres: missed("unreachable", notHere), login: missed("unreachable", notHere) },
@@ -353,6 +355,28 @@ describe("findings", () => {
       ["warn postgres_connections_exhausted"],
     ],
     ["no such role", withPostgres({ role: null }), ["fail login_failing"]],
+    [
+      "a full pool in which a client has waited for a second",
+      withPool({ maxwait: 0, maxwait_us: 1_000_000 }),
+      ["warn pgbouncer_pool_exhausted"],
+    ],
+    ["a full pool in which nobody waits for a second", withPool({ maxwait: 0, maxwait_us: 900_000 }), []],
+    ["a full pool in which nobody waits", withPool({ cl_waiting: 0 }), []],
+    ["a queue while PgBouncer opens connections", withPool({ sv_active: 3 }), []],
+    ["a queue while a connection is idle", withPool({ sv_idle: 1 }), []],
+    [
+      "a queue of a pool without a limit",
+      withConsole({ ...fullPool, databases: [{ ...database, pool_size: 0 }] }),
+      [],
+    ],
+    ...[{ sv_used: 1 }, { cl_waiting: 0 }].map((change): [string, Observation, string[]] => [
+      `no answer in time, and not for want of a server connection (${Object.keys(change)})`,
+      {
+        ...withPool({ sv_active: 0, ...change }),
+        path: missed("timeout"),
+      },
+      ["fail query_failing"],
+    ]),
     [
       "a full pool that lets a new connection wait",
       { ...withConsole({ pools: [{ ...pool, sv_active: 7, sv_idle: 0 }] }), path: lateAnswer },
@@ -594,6 +618,11 @@ describe("findings", () => {
     });
     expect(lock?.evidence[0]).toContain("waits for pid 7 (poolkit_app");
     expect(lock?.command).toBe("docker exec poolkit-shop-postgres pg_ctl kill TERM 7");
+  });
+
+  it("count the reserve among the connections that a pool has", () => {
+    const [finding] = findingsOf(withPool({}), place);
+    expect(finding?.evidence.join()).toContain("7 of 7 server connections busy, 3 clients wait");
   });
 
   it("name each container that is well and whose port is not here", () => {
