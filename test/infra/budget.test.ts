@@ -403,6 +403,28 @@ describe("the account", () => {
     );
   });
 
+  it("lets a whole transaction end, which may be longer than a statement", () => {
+    const statements = overrides({ statementTimeoutSeconds: 6, transactionTimeoutSeconds: 15 });
+    expect(failingChecks(statements)).toEqual(new Set());
+    const of = (id: string) =>
+      budgetOf(statements)
+        .budget.checks.find((check) => check.id === id)
+        ?.left.at(-1);
+    const longer = { what: "the longer of statement and transaction timeout", value: 15 };
+    for (const id of ["request", "stop-grace", "pooler-stop"]) expect(of(id), id).toEqual(longer);
+  });
+
+  it("keeps PgBouncer's transaction_timeout outside of an idle transaction, too", () => {
+    expect(failingChecks(pgbouncer({ transaction_timeout: 20 }))).toContain("backstop:transaction_timeout");
+    expect(failingChecks(pgbouncer({ transaction_timeout: 21 }))).toEqual(new Set());
+  });
+
+  it("asks nothing of the wait for a reserve that a pool does not have", () => {
+    const late = { reserve_pool_timeout: 9 };
+    expect(failingChecks(pgbouncer(late))).toContain("reserve-queue:poolkit/poolkit_app");
+    expect(failingChecks(pgbouncer({ ...late, reserve_pool_size: 0 }))).toEqual(new Set());
+  });
+
   it("counts one wait in a queue inside query_timeout, that of the application's own pool", () => {
     const wanted = (seconds: number) =>
       pgbouncer({ query_timeout: seconds, databases: { jobs: { pool_size: 1, query_wait_timeout: 60 } } });
