@@ -8,6 +8,27 @@ const forbid = (from, to, comment) => ({
   to: { path: `^(${to})/` },
 });
 
+/** Rooms of the application, and which of the others each may import. */
+const appRooms = {
+  config: [],
+  database: ["config"],
+  health: ["config", "database"],
+  processing: ["config", "database"],
+  requests: ["database"],
+  lifecycle: ["config", "database", "health", "requests"],
+  log: ["config", "database", "health"],
+  metrics: ["config", "database", "health", "processing"],
+  page: ["health", "requests"],
+  routes: ["database", "health", "log", "metrics", "page", "processing", "requests"],
+};
+const appDirections = Object.entries(appRooms).map(([name, others]) => ({
+  name: `app-${name}-imports-only-${others.join("-") || "nothing"}`,
+  comment: "settings, then the database layer, then what uses it, then what shows it",
+  severity: "error",
+  from: { path: `^app/${name}/` },
+  to: { path: `^app/(?!(${[name, ...others, "generated"].join("|")})/)` },
+}));
+
 export default {
   forbidden: [
     { name: "no-circles", severity: "error", from: {}, to: { circular: true } },
@@ -24,6 +45,7 @@ export default {
       "rules and configuration of Prometheus are pure text",
     ),
     forbid("app", "infra|provider|pgbouncer|cli|toolchain", "the application meets infra only in a contract"),
+    ...appDirections,
     forbid("infra", "app|cli|toolchain", "the program never loads what it deploys"),
     forbid("provider", "infra|app|cli|toolchain", "the plugin knows nothing of the program"),
     forbid("cli", "app|provider|toolchain", "the command talks to Pulumi and to the health endpoint"),

@@ -1,4 +1,4 @@
-import { DEFAULT_PORT, processEnvironment } from "./lib/environment.ts";
+import { DEFAULT_PORT, processEnvironment } from "./config/environment.ts";
 
 /** Below the three to five seconds that a container's health check usually has. */
 const TIMEOUT_MS = 2000;

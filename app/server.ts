@@ -1,13 +1,12 @@
+import { loadConfig } from "./config/config.ts";
+import { configFiles } from "./config/config-sources.ts";
+import { watchConfig } from "./config/config-watch.ts";
+import { processEnvironment } from "./config/environment.ts";
+import { databasePool, prisma } from "./database/prisma.ts";
+import { Health } from "./health/health.ts";
 import { buildServer } from "./http.ts";
-import { loadConfig } from "./lib/config.ts";
-import { configFiles } from "./lib/config-sources.ts";
-import { watchConfig } from "./lib/config-watch.ts";
-import { processEnvironment } from "./lib/environment.ts";
-import { Health } from "./lib/health.ts";
-import { LiveConfig } from "./lib/live-config.ts";
-import { databasePool, prisma } from "./lib/prisma.ts";
-import { RequestsUnderWay } from "./lib/requests-under-way.ts";
-import { installStop } from "./lib/stop.ts";
+import { LiveConfig } from "./lifecycle/live-config.ts";
+import { installStop } from "./lifecycle/stop.ts";
 import { healthLog } from "./log/health-log.ts";
 import { LogSampler } from "./log/log-sampler.ts";
 import { logPoolSize } from "./log/pool-size-log.ts";
@@ -16,6 +15,7 @@ import { processRegistry } from "./metrics/process-metrics.ts";
 import { importProcessor } from "./processing/import-processor.ts";
 import { schedulers } from "./processing/schedulers.ts";
 import { workCounts } from "./processing/work-counts.ts";
+import { RequestsUnderWay } from "./requests/requests-under-way.ts";
 
 /** EX_CONFIG of sysexits.h: "the configuration is wrong", so that nobody restarts in vain. */
 const EXIT_CONFIG = 78;

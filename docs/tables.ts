@@ -1,7 +1,7 @@
-import { FAILURES, type FailureKind } from "../app/lib/database-failure.ts";
-import { CAUSES, type Cause } from "../app/lib/health-causes.ts";
-import { mayRepeat, type Repeatable } from "../app/lib/retry.ts";
-import { LIVE_SETTINGS } from "../app/lib/settings.ts";
+import { LIVE_SETTINGS } from "../app/config/settings.ts";
+import { FAILURES, type FailureKind } from "../app/database/database-failure.ts";
+import { mayRepeat, type Repeatable } from "../app/database/retry.ts";
+import { CAUSES, type Cause } from "../app/health/health-causes.ts";
 import { METRICS } from "../app/metrics/catalogue.ts";
 import { processRegistry } from "../app/metrics/process-metrics.ts";
 import { budgetText } from "../cli/budget-text.ts";

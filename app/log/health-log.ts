@@ -1,4 +1,4 @@
-import type { ToldVerdict } from "../lib/health.ts";
+import type { ToldVerdict } from "../health/health.ts";
 
 /** Tells a verdict of health when it is another one than the last; the first one always. */
 export function healthLog(log: {

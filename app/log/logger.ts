@@ -1,5 +1,5 @@
 import type { FastifyServerOptions } from "fastify";
-import type { Config } from "../lib/config.ts";
+import type { Config } from "../config/config.ts";
 import type { LogSampler } from "./log-sampler.ts";
 import { SAMPLED_BY_REQUEST } from "./request-log.ts";
 import { scrubbed } from "./scrub.ts";

@@ -1,4 +1,4 @@
-import type { PoolState } from "../lib/pool-state.ts";
+import type { PoolState } from "../database/pool-state.ts";
 
 const LOOK_EVERY_MS = 1000;
 

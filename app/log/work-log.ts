@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from "fastify";
-import type { PoolLog } from "../lib/pool-log.ts";
-import { currentWork } from "../lib/work-context.ts";
+import type { PoolLog } from "../database/pool-log.ts";
+import { currentWork } from "../database/work-context.ts";
 
 /** Levels on which debug lines are written; the level does not change while the process runs. */
 const DEBUG_LEVELS: readonly string[] = ["debug", "trace"];

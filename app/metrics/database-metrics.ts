@@ -1,7 +1,7 @@
-import { FAILURES, type FailureKind } from "../lib/database-failure.ts";
-import { POOL_APPLICATION_NAME } from "../lib/database-pool.ts";
-import type { OperationTime } from "../lib/operation-times.ts";
-import type { PoolState } from "../lib/pool-state.ts";
+import { FAILURES, type FailureKind } from "../database/database-failure.ts";
+import { POOL_APPLICATION_NAME } from "../database/database-pool.ts";
+import type { OperationTime } from "../database/operation-times.ts";
+import type { PoolState } from "../database/pool-state.ts";
 import { type Family, family, histograms, type Labels, single } from "./family.ts";
 
 /** The name under which the connections stand in pg_stat_activity and SHOW CLIENTS, too. */

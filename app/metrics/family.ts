@@ -1,4 +1,4 @@
-import type { HistogramSnapshot } from "../lib/histogram.ts";
+import type { HistogramSnapshot } from "../database/histogram.ts";
 import { METRICS, type MetricDefinition, type MetricName } from "./catalogue.ts";
 
 export type Labels = Readonly<Partial<Record<string, string | number>>>;

@@ -1,9 +1,9 @@
 import type { Registry } from "@prometheus-io/client";
+import type { Config } from "../config/config.ts";
+import type { OperationTime } from "../database/operation-times.ts";
+import type { PoolState } from "../database/pool-state.ts";
 import { buildInfo } from "../generated/build-info.ts";
-import type { Config } from "../lib/config.ts";
-import type { RequestCounts } from "../lib/health.ts";
-import type { OperationTime } from "../lib/operation-times.ts";
-import type { PoolState } from "../lib/pool-state.ts";
+import type { RequestCounts } from "../health/health.ts";
 import type { WorkCounts } from "../processing/work-counts.ts";
 import { databaseMetrics } from "./database-metrics.ts";
 import { type Family, single } from "./family.ts";

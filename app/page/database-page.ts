@@ -1,4 +1,4 @@
-import type { HealthBody } from "../lib/health-body.ts";
+import type { HealthBody } from "../health/health-body.ts";
 import { htmlDocument, PAGE_PATH } from "./document.ts";
 import { type Html, html } from "./html.ts";
 import type { LookMessage, Point } from "./live.ts";

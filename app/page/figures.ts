@@ -1,4 +1,4 @@
-import type { Layers } from "../lib/health-body.ts";
+import type { Layers } from "../health/health-body.ts";
 
 /** How much of something limited is in use. Null = could not be seen. */
 export interface Usage {

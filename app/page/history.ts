@@ -1,4 +1,4 @@
-import type { Layers } from "../lib/health-body.ts";
+import type { Layers } from "../health/health-body.ts";
 import { figuresOf, seenPgBouncer } from "./figures.ts";
 import { HISTORY_SECONDS, type Point } from "./live.ts";
 

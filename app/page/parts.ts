@@ -1,4 +1,4 @@
-import type { HealthBody } from "../lib/health-body.ts";
+import type { HealthBody } from "../health/health-body.ts";
 import { figuresOf, seenPgBouncer, type Usage } from "./figures.ts";
 import { type Content, type Html, html } from "./html.ts";
 import type { Point } from "./live.ts";

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from "node:crypto";
-import { isToken } from "../lib/auth.ts";
+import { isToken } from "../requests/auth.ts";
 
 /** How long somebody who logged in may watch before the token is asked for again. */
 export const SESSION_SECONDS = 3600;

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { classifyFailure, type FailureKind } from "../lib/database-failure.ts";
-import { withCaller } from "../lib/work-context.ts";
+import { classifyFailure, type FailureKind } from "../database/database-failure.ts";
+import { withCaller } from "../database/work-context.ts";
 import {
   addSessions,
   beginImport,

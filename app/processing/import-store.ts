@@ -1,8 +1,8 @@
+import { prisma } from "../database/prisma.ts";
+import { inTransaction } from "../database/transaction.ts";
+import { idempotent } from "../database/work-context.ts";
 import { Prisma } from "../generated/prisma/client.ts";
 import type { ImportStatus } from "../generated/prisma/enums.ts";
-import { prisma } from "../lib/prisma.ts";
-import { inTransaction } from "../lib/transaction.ts";
-import { idempotent } from "../lib/work-context.ts";
 import type { Rejection } from "./session-file.ts";
 import type { SessionRow } from "./session-row.ts";
 import { STAGES } from "./stage-machine.ts";

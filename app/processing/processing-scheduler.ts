@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
-import type { ProcessingSettings } from "../lib/config.ts";
-import { classifyFailure, isUnavailable } from "../lib/database-failure.ts";
-import { withCaller } from "../lib/work-context.ts";
+import type { ProcessingSettings } from "../config/config.ts";
+import { classifyFailure, isUnavailable } from "../database/database-failure.ts";
+import { withCaller } from "../database/work-context.ts";
 import { type ClaimedStages, processingStatusManager } from "./processing-status-manager.ts";
 import { moveFor, type StageMove, type StageOutcome } from "./stage-outcome.ts";
 import { workOn } from "./stage-work.ts";

@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { prisma } from "../lib/prisma.ts";
+import { prisma } from "../database/prisma.ts";
 import { transition } from "./stage-machine.ts";
 import type { Claim, StageMove } from "./stage-outcome.ts";
 

@@ -1,4 +1,4 @@
-import type { ProcessingSettings } from "../lib/config.ts";
+import type { ProcessingSettings } from "../config/config.ts";
 import { importProcessor } from "./import-processor.ts";
 import { ProcessingScheduler, type SchedulerLog } from "./processing-scheduler.ts";
 import { workCounts } from "./work-counts.ts";

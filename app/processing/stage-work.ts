@@ -1,4 +1,4 @@
-import { prisma } from "../lib/prisma.ts";
+import { prisma } from "../database/prisma.ts";
 import type { Claim, StageOutcome } from "./stage-outcome.ts";
 import { analyse } from "./stages/analysis.ts";
 import { summarise } from "./stages/summary.ts";

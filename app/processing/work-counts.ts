@@ -1,5 +1,5 @@
+import { Histogram } from "../database/histogram.ts";
 import type { ProcessingStage } from "../generated/prisma/enums.ts";
-import { Histogram } from "../lib/histogram.ts";
 import type { ImportReport } from "./import-store.ts";
 import { STAGES } from "./stage-machine.ts";
 import type { StageMove } from "./stage-outcome.ts";

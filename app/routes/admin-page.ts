@@ -1,8 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { pageAssets } from "../generated/page-assets.ts";
-import { isToken } from "../lib/auth.ts";
-import type { Health } from "../lib/health.ts";
-import { Refusal, UNAUTHORIZED } from "../lib/http-errors.ts";
+import type { Health } from "../health/health.ts";
 import { QUIET } from "../log/quiet-log.ts";
 import { databasePage, lookMessage } from "../page/database-page.ts";
 import { ASSETS_PATH, PAGE_PATH, SCRIPT_FILE, STYLE_FILE } from "../page/document.ts";
@@ -11,6 +9,8 @@ import { History } from "../page/history.ts";
 import { LoginLimit } from "../page/login-limit.ts";
 import { loginPage } from "../page/login-page.ts";
 import { SESSION_SECONDS, Sessions } from "../page/session.ts";
+import { isToken } from "../requests/auth.ts";
+import { Refusal, UNAUTHORIZED } from "../requests/http-errors.ts";
 
 /** What the page needs from the rest. */
 export interface AdminPageOptions {

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { prisma } from "../lib/prisma.ts";
+import { prisma } from "../database/prisma.ts";
 
 /** `GET /api/dashboard`: the counts that the first page shows. */
 export function registerDashboard(server: FastifyInstance): void {

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
-import type { Health } from "../lib/health.ts";
-import { type HealthBody, httpStatusOf } from "../lib/health-body.ts";
+import type { Health } from "../health/health.ts";
+import { type HealthBody, httpStatusOf } from "../health/health-body.ts";
 import { QUIET } from "../log/quiet-log.ts";
 
 /** `GET /api/admin/database-health`: the whole truth for those who have the token (registered behind the token check). */

@@ -1,11 +1,11 @@
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { Refusal } from "../lib/http-errors.ts";
 import { name } from "../processing/fields.ts";
 import { type ImportOutcome, importProcessor } from "../processing/import-processor.ts";
 import { readImport } from "../processing/import-store.ts";
 import { schedulers } from "../processing/schedulers.ts";
+import { Refusal } from "../requests/http-errors.ts";
 
 /** Each import takes a connection for most of its time: more at once would starve the other requests. */
 const MAX_RUNNING = 2;

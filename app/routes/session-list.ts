@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { prisma } from "../database/prisma.ts";
 import type { Prisma } from "../generated/prisma/client.ts";
 import { SessionStatus } from "../generated/prisma/enums.ts";
-import { prisma } from "../lib/prisma.ts";
 import { instant, name } from "../processing/fields.ts";
 
 /** Largest page: keeps one request from holding a connection and memory for long. */

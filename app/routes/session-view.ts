@@ -1,6 +1,6 @@
+import { hotQuery, read, uuid } from "../database/hot-query.ts";
 import type { Prisma } from "../generated/prisma/client.ts";
 import { MessageRole, ProcessingStage, SessionStatus, StageStatus } from "../generated/prisma/enums.ts";
-import { hotQuery, read, uuid } from "../lib/hot-query.ts";
 
 /** What Prisma would be asked for; its types are those of the query below, and a test compares what both give. */
 export const sessionSelect = {

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
+import { inTransaction } from "../database/transaction.ts";
 import { MessageRole } from "../generated/prisma/enums.ts";
-import { Refusal } from "../lib/http-errors.ts";
-import { inTransaction } from "../lib/transaction.ts";
 import { instant, MAX_MESSAGE_CHARACTERS, name, text } from "../processing/fields.ts";
 import { schedulers } from "../processing/schedulers.ts";
+import { Refusal } from "../requests/http-errors.ts";
 import { listQuery, listSessions } from "./session-list.ts";
 import { findSessionView } from "./session-view.ts";
 

@@ -1,7 +1,7 @@
 // Imports one file with the application's own importer and prints what it took: node bench/app/import.ts <file> <company>
 import { createReadStream } from "node:fs";
-import { loadConfig } from "../../app/lib/config.ts";
-import { databasePool } from "../../app/lib/prisma.ts";
+import { loadConfig } from "../../app/config/config.ts";
+import { databasePool } from "../../app/database/prisma.ts";
 import { importProcessor } from "../../app/processing/import-processor.ts";
 
 const [file = "", company = ""] = process.argv.slice(2);

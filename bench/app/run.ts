@@ -70,7 +70,7 @@ try {
   }
   if (options.only === undefined || options.only === "levers") {
     await compare("findFirst / pg named statement", "first", "pg", "", paths, environment);
-    await compare("hot query of app/lib / pg named statement", "hot", "pg", ">= 0.85", paths, environment);
+    await compare("hot query / pg named statement", "hot", "pg", ">= 0.85", paths, environment);
     await compare("$queryRaw / pg named statement", "raw", "pg", "", paths, environment);
   }
   if (options.only === undefined || options.only === "layer") {

@@ -2,10 +2,10 @@
 import { PrismaPg } from "@prisma/adapter-pg";
 import Fastify from "fastify";
 import pg from "pg";
+import { loadConfig } from "../../app/config/config.ts";
+import { hotQuery, read, uuid } from "../../app/database/hot-query.ts";
+import { databasePool, prisma } from "../../app/database/prisma.ts";
 import { PrismaClient } from "../../app/generated/prisma/client.ts";
-import { loadConfig } from "../../app/lib/config.ts";
-import { hotQuery, read, uuid } from "../../app/lib/hot-query.ts";
-import { databasePool, prisma } from "../../app/lib/prisma.ts";
 import { findSessionView, SESSION_VIEW_SQL, sessionSelect } from "../../app/routes/session-view.ts";
 
 /** What the route answers with; the application's own answers with more. */
@@ -60,7 +60,7 @@ const ways: Readonly<Record<string, () => Promise<(id: string) => Promise<Sessio
       return rows[0] ?? null;
     };
   },
-  /** The layer without Prisma's client: what app/lib offers for a hot path. */
+  /** The layer without Prisma's client: what app/database offers for a hot path. */
   async hot() {
     await databasePool.use(database);
     const findSession = hotQuery<Session>(

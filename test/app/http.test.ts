@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyServerOptions } from "fastify";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { loadConfig } from "../../app/config/config.ts";
+import { databasePool } from "../../app/database/prisma.ts";
+import { Health } from "../../app/health/health.ts";
 import { buildServer } from "../../app/http.ts";
-import { loadConfig } from "../../app/lib/config.ts";
-import { Health } from "../../app/lib/health.ts";
-import { databasePool } from "../../app/lib/prisma.ts";
 import { LogSampler } from "../../app/log/log-sampler.ts";
 import { processRegistry } from "../../app/metrics/process-metrics.ts";
 import { workCounts } from "../../app/processing/work-counts.ts";

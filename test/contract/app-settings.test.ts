@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { parseEnv } from "node:util";
 import { describe, expect, it } from "vitest";
+import { ENVIRONMENT_KEYS, LIVE_SETTINGS } from "../../app/config/settings.ts";
+import { ACQUIRE_WAIT_BOUNDS, USE_BOUNDS } from "../../app/database/measured-pool.ts";
+import { PROBE_DEADLINE_MS } from "../../app/database/probe-connection.ts";
 import { buildInfo } from "../../app/generated/build-info.ts";
-import { ACQUIRE_WAIT_BOUNDS, USE_BOUNDS } from "../../app/lib/measured-pool.ts";
-import { PROBE_DEADLINE_MS } from "../../app/lib/probe-connection.ts";
-import { ENVIRONMENT_KEYS, LIVE_SETTINGS } from "../../app/lib/settings.ts";
 import { appSettings } from "../../infra/app-settings.ts";
 import { healthSeconds } from "../../infra/budget/deployment.ts";
 import { presetNames, presets } from "../../infra/presets.ts";
@@ -47,7 +47,7 @@ describe("health", () => {
   it("has the time limits that the budget counts with", () => {
     const { probe, answer, containerCheck, containerLimit } = healthSeconds;
     expect(PROBE_DEADLINE_MS).toBe(probe * 1000);
-    expect(text("app/lib/health.ts")).toContain(`Answers within ${answer} s`);
+    expect(text("app/health/health.ts")).toContain(`Answers within ${answer} s`);
     expect(text("app/healthcheck.ts")).toContain(`TIMEOUT_MS = ${containerCheck * 1000};`);
     expect(text("app/Dockerfile")).toContain(`--timeout=${containerLimit}s`);
   });
@@ -74,13 +74,13 @@ describe("files", () => {
     sources.filter(({ source }) => pattern.test(source)).map(({ file }) => file);
 
   it.each<[string, RegExp, string[]]>([
-    ["constructs the client", /new PrismaClient\(/, ["lib/prisma.ts"]],
-    ["constructs a pool", /new (pg\.)?(Measured)?Pool\(/, ["lib/database-pool.ts"]],
-    ["extends the pool", /extends pg\.Pool\b/, ["lib/measured-pool.ts"]],
-    ["constructs the adapter", /new PrismaPg\(/, ["lib/database-pool.ts"]],
-    ["constructs the exchange", /new PoolExchange\(/, ["lib/prisma.ts"]],
-    ["constructs a bare client", /new (pg\.)?Client\(/, ["lib/probe-connection.ts"]],
-    ["reads the environment", /process\.env\b/, ["lib/environment.ts"]],
+    ["constructs the client", /new PrismaClient\(/, ["database/prisma.ts"]],
+    ["constructs a pool", /new (pg\.)?(Measured)?Pool\(/, ["database/database-pool.ts"]],
+    ["extends the pool", /extends pg\.Pool\b/, ["database/measured-pool.ts"]],
+    ["constructs the adapter", /new PrismaPg\(/, ["database/database-pool.ts"]],
+    ["constructs the exchange", /new PoolExchange\(/, ["database/prisma.ts"]],
+    ["constructs a bare client", /new (pg\.)?Client\(/, ["database/probe-connection.ts"]],
+    ["reads the environment", /process\.env\b/, ["config/environment.ts"]],
   ])("only the named one %s", (_what, pattern, files) => {
     expect(filesWith(pattern)).toEqual(files);
   });

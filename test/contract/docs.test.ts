@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { ADVISED_SETTINGS } from "../../app/lib/health-causes.ts";
+import { ADVISED_SETTINGS } from "../../app/health/health-causes.ts";
 import { tables, withTable } from "../../docs/tables.ts";
 import { overrideTable } from "../../infra/overrides.ts";
 import { defaultPorts, presetNames } from "../../infra/presets.ts";

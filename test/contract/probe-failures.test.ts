@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { CAUSES } from "../../app/lib/health-causes.ts";
-import { probeFailureOf } from "../../app/lib/probe-errors.ts";
+import { probeFailureOf } from "../../app/database/probe-errors.ts";
+import { CAUSES } from "../../app/health/health-causes.ts";
 import { causes } from "../../cli/doctor/causes.ts";
 import { failureOf } from "../../cli/doctor/failure.ts";
 

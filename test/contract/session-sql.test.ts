@@ -13,7 +13,7 @@ const files = ["app", "prisma"].flatMap((folder) =>
 
 describe("transaction pooling", () => {
   it("sees the application and the migrations", () => {
-    expect(files).toContain("app/lib/prisma.ts");
+    expect(files).toContain("app/database/prisma.ts");
     expect(files.filter((file) => file.endsWith(".sql")).length).toBeGreaterThan(1);
   });
 

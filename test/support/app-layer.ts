@@ -1,5 +1,5 @@
-import { type Config, loadConfig } from "../../app/lib/config.ts";
-import { databasePool } from "../../app/lib/prisma.ts";
+import { type Config, loadConfig } from "../../app/config/config.ts";
+import { databasePool } from "../../app/database/prisma.ts";
 import type { AppDatabase } from "./app-database.ts";
 
 /** The configuration of an application that uses `database`, with what else its environment says. */

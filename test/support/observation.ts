@@ -1,16 +1,16 @@
-import { loadConfig } from "../../app/lib/config.ts";
-import type { BodyContext } from "../../app/lib/health-body.ts";
-import type { Observation } from "../../app/lib/health-observation.ts";
+import { loadConfig } from "../../app/config/config.ts";
+import type { PoolState } from "../../app/database/pool-state.ts";
+import type { ProbeResult } from "../../app/database/probe-connection.ts";
+import type { ProbeFailure } from "../../app/database/probe-errors.ts";
+import type { BodyContext } from "../../app/health/health-body.ts";
+import type { Observation } from "../../app/health/health-observation.ts";
 import type {
   PathReport,
   PgBouncerPool,
   PgBouncerReport,
   PostgresReport,
-} from "../../app/lib/health-probes.ts";
-import type { PoolState } from "../../app/lib/pool-state.ts";
-import type { Activity } from "../../app/lib/probe-activity.ts";
-import type { ProbeResult } from "../../app/lib/probe-connection.ts";
-import type { ProbeFailure } from "../../app/lib/probe-errors.ts";
+} from "../../app/health/health-probes.ts";
+import type { Activity } from "../../app/health/probe-activity.ts";
 
 /** What health sees where nothing is wrong, and its parts. */
 export const TIME = "2026-11-23T12:00:00.000Z";

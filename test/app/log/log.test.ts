@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance } from "fastify";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { loadConfig } from "../../../app/lib/config.ts";
-import { currentWork, withCaller } from "../../../app/lib/work-context.ts";
+import { loadConfig } from "../../../app/config/config.ts";
+import { currentWork, withCaller } from "../../../app/database/work-context.ts";
 import { healthLog } from "../../../app/log/health-log.ts";
 import { LogSampler } from "../../../app/log/log-sampler.ts";
 import { loggerOptions } from "../../../app/log/logger.ts";

@@ -1,6 +1,6 @@
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from "fastify";
 import { afterEach, describe, expect, it } from "vitest";
-import { healthBody, layersOf } from "../../../app/lib/health-body.ts";
+import { healthBody, layersOf } from "../../../app/health/health-body.ts";
 import { ASSETS_PATH, PAGE_PATH, SCRIPT_FILE, STYLE_FILE } from "../../../app/page/document.ts";
 import { registerAdminPage } from "../../../app/routes/admin-page.ts";
 import { context, healthy } from "../../support/observation.ts";

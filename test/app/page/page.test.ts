@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { healthBody, layersOf } from "../../../app/lib/health-body.ts";
-import type { Observation } from "../../../app/lib/health-observation.ts";
-import type { PgBouncerTotals } from "../../../app/lib/health-probes.ts";
+import { healthBody, layersOf } from "../../../app/health/health-body.ts";
+import type { Observation } from "../../../app/health/health-observation.ts";
+import type { PgBouncerTotals } from "../../../app/health/health-probes.ts";
 import { databasePage, lookMessage } from "../../../app/page/database-page.ts";
 import { figuresOf } from "../../../app/page/figures.ts";
 import { History, pointOf, type Sample } from "../../../app/page/history.ts";

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { databasePool, prisma } from "../../../app/lib/prisma.ts";
+import { databasePool, prisma } from "../../../app/database/prisma.ts";
 import { type ImportRequest, importProcessor } from "../../../app/processing/import-processor.ts";
 import { type AppDatabase, startAppDatabase } from "../../support/app-database.ts";
 import { useDatabase } from "../../support/app-layer.ts";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { ProcessingSettings } from "../../../app/lib/config.ts";
-import { databasePool, prisma } from "../../../app/lib/prisma.ts";
+import type { ProcessingSettings } from "../../../app/config/config.ts";
+import { databasePool, prisma } from "../../../app/database/prisma.ts";
 import { ProcessingScheduler } from "../../../app/processing/processing-scheduler.ts";
 import { processingStatusManager } from "../../../app/processing/processing-status-manager.ts";
 import { moveFor, type StageOutcome } from "../../../app/processing/stage-outcome.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { databasePool } from "../../../app/lib/prisma.ts";
+import { databasePool } from "../../../app/database/prisma.ts";
 import { listQuery, listSessions } from "../../../app/routes/session-list.ts";
 import { type AppDatabase, startAppDatabase } from "../../support/app-database.ts";
 import { useDatabase } from "../../support/app-layer.ts";
