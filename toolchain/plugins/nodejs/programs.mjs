@@ -38,7 +38,10 @@ export class Programs {
     });
     this.running.add(child);
     return new Promise((resolve) => {
-      child.on("error", (error) => resolve({ error: `the program could not be started: ${error.message}` }));
+      child.on("error", (error) => {
+        this.running.delete(child);
+        resolve({ error: `the program could not be started: ${error.message}` });
+      });
       child.on("exit", (code, signal) => {
         this.running.delete(child);
         if (code === 0) resolve({});
