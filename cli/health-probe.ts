@@ -1,4 +1,4 @@
-import { type HealthBody, healthBody } from "./health-body.ts";
+import { type HealthBody, healthBody, healthSummary } from "./health-body.ts";
 
 /** What asking the health endpoint gave: its answer, or why there was none. */
 export type Probe =
@@ -56,6 +56,13 @@ export function whyUnreached(
   stack: string,
 ): string {
   return isRefused ? `${reason}; run: pulumi up --refresh -s ${stack}` : reason;
+}
+
+/** For people: the summary of the answer, or why there was none. */
+export function probeText(probe: Probe, stack: string): string {
+  return probe.reached
+    ? healthSummary(probe.body)
+    : `health       unreachable: ${whyUnreached(probe, stack)}`;
 }
 
 function json(text: string): unknown {

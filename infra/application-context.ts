@@ -20,7 +20,8 @@ export function contextHash(context: string, dockerfile: string): string {
       const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
       if (entry.isDirectory()) {
         if (isSent.mayHold(path)) {
-          if (isSent.file(path) && isClosed(join(context, path), 0o005)) hash.update(`closed ${path}\0`);
+          if (isSent.file(path) && isClosed(lstatSync(join(context, path)).mode, 0o005))
+            hash.update(`closed ${path}\0`);
           visit(path);
         }
       } else if (isSent.file(path)) {
@@ -58,14 +59,15 @@ function addFile(hash: Hash, context: string, path: string, entry: Dirent): void
   if (entry.isSymbolicLink()) {
     hash.update(`link ${path}\0${readlinkSync(file)}\0`);
   } else if (entry.isFile()) {
-    const executable = (lstatSync(file).mode & 0o111) !== 0 ? "x" : "-";
-    const closed = isClosed(file, 0o004) ? "c" : "";
+    const { mode } = lstatSync(file);
+    const executable = (mode & 0o111) !== 0 ? "x" : "-";
+    const closed = isClosed(mode, 0o004) ? "c" : "";
     const content = readFileSync(file);
     hash.update(`file ${path}\0${executable}${closed} ${content.length}\0`).update(content);
   }
 }
 
-/** Whether others than its owner and group lack a right to it. */
-function isClosed(path: string, right: number): boolean {
-  return (lstatSync(path).mode & right) !== right;
+/** Whether others than the owner and the group lack a right. */
+function isClosed(mode: number, right: number): boolean {
+  return (mode & right) !== right;
 }

@@ -58,9 +58,7 @@ function largerLimit(
   const [own, formerOwn] = [ownLimit(wanted), ownLimit(former)];
   if (own === undefined && formerOwn === undefined) return undefined;
   const [now, before] = [own ?? wantedGlobal, formerOwn ?? formerGlobal];
-  const isLowered = limitOf(before) > limitOf(now);
-  if (own === undefined && !isLowered) return undefined;
-  return ownLimit(isLowered ? before : now);
+  return limitOf(before) > limitOf(now) ? ownLimit(before) : own;
 }
 
 /** In an entry 0 means the global limit, as if it were left out: such files were written before 0 was refused there. */

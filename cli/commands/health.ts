@@ -1,5 +1,4 @@
-import { healthSummary } from "../health-body.ts";
-import { exitCode, probeHealth, whyUnreached } from "../health-probe.ts";
+import { exitCode, probeHealth, probeText, whyUnreached } from "../health-probe.ts";
 import { readOutputs } from "../stack.ts";
 
 /** `poolkit health`: the summary (or, as JSON, the endpoint's own body) and an exit code a script can use. */
@@ -10,10 +9,8 @@ export async function health(stack: string, json: boolean): Promise<number> {
       ? probe.body
       : { status: "fail", cause: "unreachable", output: whyUnreached(probe, stack) };
     process.stdout.write(`${JSON.stringify(body)}\n`);
-  } else if (probe.reached) {
-    process.stdout.write(`${healthSummary(probe.body)}\n`);
   } else {
-    process.stdout.write(`health       unreachable: ${whyUnreached(probe, stack)}\n`);
+    process.stdout.write(`${probeText(probe, stack)}\n`);
   }
   return exitCode(probe);
 }

@@ -1,5 +1,4 @@
-import { healthSummary } from "../health-body.ts";
-import { exitCode, probeHealth, whyUnreached } from "../health-probe.ts";
+import { exitCode, probeHealth, probeText } from "../health-probe.ts";
 import { readOutputs } from "../stack.ts";
 
 /** `poolkit status`: where the stack is, how it is sized and how it is. No secret is printed. */
@@ -18,7 +17,7 @@ export async function status(stack: string, json: boolean): Promise<number> {
     `pgbouncer    ${outputs.pgbouncerHost}:${outputs.pgbouncerPort}`,
     ...(outputs.prometheusUrl ? [`prometheus   ${outputs.prometheusUrl}`] : []),
     `limits       ${limits.join(", ")}`,
-    probe.reached ? healthSummary(probe.body) : `health       unreachable: ${whyUnreached(probe, stack)}`,
+    probeText(probe, stack),
   ];
   process.stdout.write(`${rows.join("\n")}\n`);
   return exitCode(probe);

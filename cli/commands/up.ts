@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { healthSummary } from "../health-body.ts";
-import { type HealthEndpoint, type Probe, probeHealth, whyUnreached } from "../health-probe.ts";
+import { type HealthEndpoint, type Probe, probeHealth, probeText } from "../health-probe.ts";
 import { runPulumi } from "../pulumi.ts";
 import { reconcile } from "../reconcile.ts";
 import { ensureStack, readOutputs } from "../stack.ts";
@@ -34,7 +33,7 @@ async function printWhereItIs(stack: string): Promise<void> {
   const lines = [
     "",
     `application  ${outputs.url}`,
-    probe.reached ? healthSummary(probe.body) : `health       unreachable: ${whyUnreached(probe, stack)}`,
+    probeText(probe, stack),
     "",
     "Next:",
     ...next.map(([command, name, what]) => `  ${`${command} -s ${name}`.padEnd(36)} ${what}`),

@@ -87,7 +87,7 @@ export function handlerOf<I extends PlainMap, O extends PlainMap>(resource: Reso
     },
     async read(properties, state, context) {
       const inputs = known(reached({ state, inputs: properties }));
-      const outputs = Object.fromEntries(Object.entries(state).filter(([key]) => !(key in inputs)));
+      const outputs = entriesOf(state, (key) => !(key in inputs));
       const found = await resource.read(inputs, outputs as Partial<O>, context);
       return found && { inputs: found.inputs, state: { ...found.inputs, ...found.outputs } };
     },

@@ -32,14 +32,10 @@ export class SetupProblem extends Error {
 }
 
 /** What the system says where a folder does not take our files, and what mends it. */
-const FILE_REMEDIES = new Map([
-  ...["EACCES", "EPERM", "EROFS", "EEXIST", "ENOTDIR"].map(
-    (code) => /** @type {const} */ ([code, GIVE_ACCESS]),
-  ),
-  ...["ENOSPC", "EDQUOT"].map(
-    (code) => /** @type {const} */ ([code, "free some space there, then start again"]),
-  ),
-]);
+const FILE_REMEDIES = [
+  { codes: ["EACCES", "EPERM", "EROFS", "EEXIST", "ENOTDIR"], fix: GIVE_ACCESS },
+  { codes: ["ENOSPC", "EDQUOT"], fix: "free some space there, then start again" },
+];
 
 /**
  * The problem behind an error of the file system that the machine has to be blamed for: a home that is read-only, a cache
@@ -48,12 +44,12 @@ const FILE_REMEDIES = new Map([
  */
 export function fileProblem(error) {
   if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return undefined;
-  const fix = FILE_REMEDIES.get(String(error.code));
-  if (fix === undefined) return undefined;
+  const remedy = FILE_REMEDIES.find(({ codes }) => codes.includes(String(error.code)));
+  if (remedy === undefined) return undefined;
   return new SetupProblem("NOT_WRITABLE", {
     what: "set-up cannot write its files",
     found: error.message,
-    fix,
+    fix: remedy.fix,
   });
 }
 

@@ -83,9 +83,14 @@ function strayText(name: string, value: string, isWide: boolean): string {
 function roleRepair({ stack, names }: Place, resets: readonly string[]): string {
   const renew = `pulumi up --refresh -s ${stack} && docker restart ${names.pgbouncer}`;
   if (resets.length === 0) return renew;
-  const url = `"$(pulumi stack output databaseUrl --show-secrets -s ${stack})"`;
-  const statements = resets.map((name) => `ALTER ROLE ${roles.app} RESET ${oneLine(name)};`).join(" ");
-  return `psql ${url} -c 'BEGIN READ WRITE; ${statements} COMMIT' && ${renew}`;
+  const statements = resets.map((name) => `ALTER ROLE ${roles.app} RESET ${oneLine(name)};`);
+  return `${psql("databaseUrl", stack, statements)} && ${renew}`;
+}
+
+/** Runs the statements as whom the stack's output logs in, also where that role only reads by default. */
+function psql(output: string, stack: string, statements: readonly string[]): string {
+  const url = `"$(pulumi stack output ${output} --show-secrets -s ${stack})"`;
+  return `psql ${url} -c 'BEGIN READ WRITE; ${statements.join(" ")} COMMIT'`;
 }
 
 /** Nobody deploys any, so that no refresh knows of them; the database's owner takes them back. */
@@ -94,8 +99,7 @@ function databaseSettingDrift({ databaseSettings }: PostgresSeen, { stack, names
   const resets = databaseSettings.names.map(
     (name) => `ALTER DATABASE ${oneLine(database)} RESET ${oneLine(name)};`,
   );
-  const url = `"$(pulumi stack output directDatabaseUrl --show-secrets -s ${stack})"`;
-  const command = `psql ${url} -c 'BEGIN READ WRITE; ${resets.join(" ")} COMMIT' && docker restart ${names.pgbouncer}`;
+  const command = `${psql("directDatabaseUrl", stack, resets)} && docker restart ${names.pgbouncer}`;
   return databaseSettings.names.map((name) => ({
     ...drift,
     evidence: `Postgres ${oneLine(name, 63)}: set by ALTER DATABASE, for every role`,
