@@ -73,7 +73,8 @@ function start(
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       output.stderr += text;
     });
-    child.stdin?.end(input);
+    // A command that ends before it has read its input says why on stderr.
+    child.stdin?.on("error", () => {}).end(input);
     child.on("error", () =>
       reject(new UserError("no `pulumi` on PATH; run: npm run setup, then . .poolkit/env")),
     );

@@ -17,39 +17,60 @@ import {
 } from "./stack-state.ts";
 import { UserError } from "./user-error.ts";
 
+/** How the state was told. */
+export interface Reconciled {
+  /** Pulumi's exit code. */
+  readonly code: number;
+  /** Objects in Postgres to look at once the update has brought its container back; then to update once more. */
+  readonly unread: readonly string[];
+}
+
 /**
  * Tells the state what it cannot know, where that would make the next update fail or do nothing: what a killed update had
  * made (its names are taken), containers that were removed or stopped by hand (with Postgres gone, a full refresh cannot
  * read the roles in it), and what there is after an update that failed in Postgres. Does nothing, and asks Pulumi nothing
- * more, for a stack that is as it should be. Returns Pulumi's exit code.
+ * more, for a stack that is as it should be.
  */
-export async function reconcile(stack: string): Promise<number> {
+export async function reconcile(stack: string): Promise<Reconciled> {
   const exported = await capturePulumi(["stack", "export", "--stack", stack]);
   if (exported.code !== 0) throw new UserError(pulumiMessage(exported.stderr));
   const state = parseState(exported.stdout);
-  const creates = pendingCreates(state);
-  if (creates.length > 0) {
-    process.stderr.write("poolkit: the last update was interrupted; looking for what it had made\n");
-    const made = await settleCreates(stack, state, creates);
-    return made.length === 0 ? 0 : refresh(stack, made);
+  const failed = failedInPostgres(state);
+  const made = await madeByKilledUpdate(stack, state);
+  const gone = await goneContainers(state);
+  const changed = [...made, ...gone];
+  if (changed.length > 0) {
+    return { code: await refresh(stack, changed), unread: failed };
   }
+  if (failed.length > 0) {
+    process.stderr.write("poolkit: the last update failed in Postgres; looking at what it had done\n");
+    // Where Postgres does not answer, the update itself may be what mends that.
+    await refresh(stack, failed);
+  }
+  return { code: 0, unread: [] };
+}
+
+/** The containers that should run and do not. */
+async function goneContainers(state: StackState): Promise<string[]> {
   const engine = engineOf(state);
-  const stopped = await Promise.all(
+  const looked = await Promise.all(
     containers(state).map(async ({ urn, id }) => ((await isRunning(engine, id)) ? [] : [urn])),
   );
-  const gone = stopped.flat();
+  const gone = looked.flat();
   if (gone.length > 0) {
     process.stderr.write(
       `poolkit: ${gone.length} containers were removed or stopped by hand; telling the state\n`,
     );
-    return refresh(stack, gone);
   }
-  const failed = failedInPostgres(state);
-  if (failed.length === 0) return 0;
-  process.stderr.write("poolkit: the last update failed in Postgres; looking at what it had done\n");
-  // Where Postgres does not answer, the update itself may be what mends that.
-  await refresh(stack, failed);
-  return 0;
+  return gone;
+}
+
+/** Of the creates that a killed update left pending, the URNs of those that had come to be; the state is rid of the rest. */
+async function madeByKilledUpdate(stack: string, state: StackState): Promise<string[]> {
+  const creates = pendingCreates(state);
+  if (creates.length === 0) return [];
+  process.stderr.write("poolkit: the last update was interrupted; looking for what it had made\n");
+  return settleCreates(stack, state, creates);
 }
 
 /** Writes the state without pending creates; returns the URNs of those that had come to be. */
@@ -74,7 +95,7 @@ async function settleCreates(
   return [...made.keys()];
 }
 
-function refresh(stack: string, urns: readonly string[]): Promise<number> {
+export function refresh(stack: string, urns: readonly string[]): Promise<number> {
   const targets = urns.flatMap((urn) => ["--target", urn]);
   return runPulumi(["refresh", "--stack", stack, "--yes", "--skip-preview", ...targets]);
 }

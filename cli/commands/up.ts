@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type HealthEndpoint, type Probe, probeHealth, probeText } from "../health-probe.ts";
 import { runPulumi } from "../pulumi.ts";
-import { reconcile } from "../reconcile.ts";
+import { reconcile, refresh } from "../reconcile.ts";
 import { ensureStack, readOutputs } from "../stack.ts";
 
 /** The application gives what it saw for at most so long. */
@@ -14,11 +14,15 @@ const lookLastsMs = 1_000;
 export async function up(stack: string, pulumiOptions: readonly string[]): Promise<number> {
   await ensureStack(stack);
   const reconciled = await reconcile(stack);
-  if (reconciled !== 0) return reconciled;
-  const code = await runPulumi(["up", "--stack", stack, "--yes", "--skip-preview", ...pulumiOptions]);
-  if (code === 0) {
-    await printWhereItIs(stack);
+  if (reconciled.code !== 0) return reconciled.code;
+  const update = () => runPulumi(["up", "--stack", stack, "--yes", "--skip-preview", ...pulumiOptions]);
+  let code = await update();
+  if (reconciled.unread.length > 0) {
+    process.stderr.write("poolkit: an earlier update failed in Postgres; looking at what it had done\n");
+    const refreshed = await refresh(stack, reconciled.unread);
+    if (code === 0) code = refreshed || (await update());
   }
+  if (code === 0) await printWhereItIs(stack);
   return code;
 }
 

@@ -1,14 +1,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 /**
  * `pulumi` of a stack that is deployed. $WAITS_IN names a command in which it waits until somebody stops it, $STATE is
- * the state that it exports, without which it cannot, $OUTPUTS its outputs.
+ * the state that it exports, without which it cannot, $REFRESHED how its refresh ends, $OUTPUTS its outputs.
  */
 const standIn = `#!/bin/sh
 echo "$1 $2" >> "$LOG"
@@ -17,7 +17,7 @@ case "$1 $2" in
   "stack ls") echo '[{"name":"organization/poolkit/dev","resourceCount":20}]' ;;
   "config get") echo "a seed" ;;
   "stack export") if [ -n "$STATE" ]; then echo "$STATE"; else echo "error: no such state" >&2; exit 255; fi ;;
-  "refresh --stack") exit 7 ;;
+  "refresh --stack") echo "of $7" >> "$LOG"; exit "$REFRESHED" ;;
   "stack output") echo "$OUTPUTS" ;;
 esac
 `;
@@ -30,6 +30,11 @@ beforeEach(() => {
   writeFileSync(log(), "");
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const outputsAt = (url: string) => ({
+  ...{ preset: "dev", url, healthUrl: url, healthToken: "t", poolLimits: {} },
+  ...{ pgbouncerHost: "127.0.0.1", pgbouncerPort: 6432 },
+});
 
 const log = () => join(folder, "log");
 const lines = () => readFileSync(log(), "utf8").trim().split("\n");
@@ -44,6 +49,7 @@ async function up(env: NodeJS.ProcessEnv, signal?: NodeJS.Signals) {
       PATH: `${folder}${delimiter}${process.env.PATH}`,
       PULUMI_STACK: undefined,
       LOG: log(),
+      REFRESHED: "7",
       ...env,
     },
   });
@@ -86,28 +92,54 @@ describe.skipIf(process.platform === "win32")("poolkit up, while it asks Pulumi 
   });
 });
 
-it("looks for the stack's containers on the engine of its docker:host", async () => {
-  const socket = join(folder, "docker.sock");
-  const asked: string[] = [];
-  const engine = createServer(({ url }, response) => {
-    asked.push(url ?? "");
-    response.writeHead(404).end("{}");
+describe("where the stack's containers are gone from their engine", () => {
+  let engine: Server;
+  let asked: string[];
+  let resources: object[];
+  beforeEach(async () => {
+    asked = [];
+    engine = createServer(({ url }, response) => {
+      asked.push(url ?? "");
+      response.writeHead(404).end("{}");
+    });
+    const socket = join(folder, "docker.sock");
+    await new Promise<void>((listening) => engine.listen(socket, listening));
+    resources = [
+      { urn: "kit", type: "pulumi:providers:poolkit", inputs: { dockerHost: `unix://${socket}` } },
+      { urn: "app", type: "docker:index/container:Container", id: "0123" },
+    ];
   });
-  await new Promise<void>((listening) => engine.listen(socket, listening));
-  const resources = [
-    { urn: "kit", type: "pulumi:providers:poolkit", inputs: { dockerHost: `unix://${socket}` } },
-    { urn: "app", type: "docker:index/container:Container", id: "0123" },
-  ];
-  try {
+  afterEach(() => engine.close());
+
+  it("is told by the engine of the stack's docker:host", async () => {
     const STATE = JSON.stringify({ deployment: { resources } });
     const { code, text } = await up({ STATE, DOCKER_HOST: "unix:///nowhere.sock" });
     expect(text).toBe("poolkit: 1 containers were removed or stopped by hand; telling the state\n");
     expect(code).toBe(7);
     expect(asked).toEqual(["/containers/0123/json"]);
-    expect(lines().at(-1)).toBe("refresh --stack");
-  } finally {
-    engine.close();
-  }
+    expect(lines().at(-1)).toBe("of app");
+  });
+
+  it("looks at what failed in Postgres once its container is back, and updates again", async () => {
+    resources.push({ urn: "role", type: "postgresql:index/role:Role", id: "a", initErrors: ["refused"] });
+    const STATE = JSON.stringify({ deployment: { resources } });
+    const OUTPUTS = JSON.stringify(outputsAt("http://127.0.0.1:9"));
+    const { code } = await up({ STATE, OUTPUTS, REFRESHED: "0" });
+    expect(code).toBe(0);
+    expect(lines().filter((line) => /^(up|of)/.test(line))).toEqual([
+      ...["of app", "up --stack", "of role", "up --stack"],
+    ]);
+  });
+
+  it("also looks for them after an update that was interrupted", async () => {
+    const volume = { urn: "data", type: "docker:index/volume:Volume", inputs: { name: "data" } };
+    const pending_operations = [{ type: "creating", resource: volume }];
+    const STATE = JSON.stringify({ deployment: { resources, pending_operations } });
+    const { text } = await up({ STATE });
+    expect(text).toContain("the last update was interrupted");
+    expect(text).toContain("1 containers were removed or stopped by hand");
+    expect(lines().at(-1)).toBe("of app");
+  });
 });
 
 it("does not end with clients that waited while PgBouncer first logged in to Postgres", async () => {
@@ -130,10 +162,7 @@ it("does not end with clients that waited while PgBouncer first logged in to Pos
     const address = health.address();
     if (address === null || typeof address === "string") throw new Error("it listens on no port");
     const url = `http://127.0.0.1:${address.port}`;
-    const OUTPUTS = JSON.stringify({
-      ...{ preset: "dev", url, healthUrl: url, healthToken: "t", poolLimits: {} },
-      ...{ pgbouncerHost: "127.0.0.1", pgbouncerPort: 6432 },
-    });
+    const OUTPUTS = JSON.stringify(outputsAt(url));
     const { code, output } = await up({ STATE: '{"deployment":{"resources":[]}}', OUTPUTS });
     expect(output).toContain("clients 0 active, 0 waiting");
     expect(code).toBe(0);
