@@ -17,10 +17,15 @@ export function sharedLookup(find: LookupFunction = lookup): LookupFunction {
     }
     const asking = [callback];
     waiting.set(question, asking);
-    find(hostname, options, (...answer) => {
+    try {
+      find(hostname, options, (...answer) => {
+        waiting.delete(question);
+        for (const answered of asking) answered(...answer);
+      });
+    } catch (refusal) {
       waiting.delete(question);
-      for (const answered of asking) answered(...answer);
-    });
+      throw refusal;
+    }
   };
 }
 

@@ -7,6 +7,7 @@ import {
   pathInCheckout,
   readMigrations,
 } from "../migrations/folder.ts";
+import { endsTransactions } from "../migrations/transaction-words.ts";
 import { messageOf, PartialFailure, UserError } from "../model/errors.ts";
 import type { Context, Resource } from "../model/resource.ts";
 import { object, record, type Shaped, text } from "../model/shape.ts";
@@ -183,13 +184,6 @@ async function failed(
   return new PartialFailure(
     `migration ${unfinished.name} failed (${wanted.directory}/${unfinished.name}/migration.sql${place}): ${reason.message}; ${next}`,
     { migrations: Object.fromEntries(done) },
-  );
-}
-
-/** Whether the script contains words that end a transaction or cannot run in one. Comments and texts count too: a false alarm only asks for a look. */
-function endsTransactions(script: string): boolean {
-  return /\b(BEGIN|COMMIT|ROLLBACK|END(?=\s*(;|WORK|TRANSACTION))|START\s+TRANSACTION|CONCURRENTLY|VACUUM|CALL)\b/i.test(
-    script,
   );
 }
 

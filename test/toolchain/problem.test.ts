@@ -1,11 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { fileProblem } from "../../toolchain/lib/problem.mjs";
 
-function failure(code: string): Error {
-  return Object.assign(new Error(`${code}: denied, open '/home/a/.cache/poolkit'`), {
-    code,
-    syscall: "open",
-  });
+function failure(code: string, syscall = "open"): Error {
+  return Object.assign(new Error(`${code}: denied, ${syscall} '/home/a/.cache/poolkit'`), { code, syscall });
 }
 
 describe("fileProblem", () => {
@@ -23,5 +20,9 @@ describe("fileProblem", () => {
     expect(fileProblem(failure("EBADF"))).toBeUndefined();
     expect(fileProblem(new TypeError("x is undefined"))).toBeUndefined();
     expect(fileProblem("text")).toBeUndefined();
+  });
+
+  it.each(["spawn npm", "kill", "connect", "listen", "bind"])("takes no %s for a folder", (syscall) => {
+    expect(fileProblem(failure("EACCES", syscall))).toBeUndefined();
   });
 });

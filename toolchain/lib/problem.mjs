@@ -37,6 +37,9 @@ const FILE_REMEDIES = [
   { codes: ["ENOSPC", "EDQUOT"], fix: "free some space there, then start again" },
 ];
 
+/** The same codes, of processes and sockets, say nothing about a folder. */
+const OTHER_CALLS = /^(spawn|kill|connect|listen|bind)\b/;
+
 /**
  * The problem behind an error of the file system that the machine has to be blamed for: a home that is read-only, a cache
  * or a checkout that an earlier run as root left behind, a full disk. Undefined for all others: they are mistakes of ours.
@@ -44,6 +47,7 @@ const FILE_REMEDIES = [
  */
 export function fileProblem(error) {
   if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return undefined;
+  if (OTHER_CALLS.test(String(error.syscall))) return undefined;
   const remedy = FILE_REMEDIES.find(({ codes }) => codes.includes(String(error.code)));
   if (remedy === undefined) return undefined;
   return new SetupProblem("NOT_WRITABLE", {

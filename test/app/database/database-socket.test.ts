@@ -44,6 +44,18 @@ it("asks anew once it was answered", () => {
   expect(asked.length).toBe(2);
 });
 
+it("asks anew after a question that was refused at once, as that for a name with a zero byte is", () => {
+  const refused = new TypeError("must be a string without null bytes");
+  const find = vi.fn(() => {
+    throw refused;
+  });
+  const lookup = sharedLookup(find);
+  const ask = () => lookup("na\0me", {}, () => {});
+  expect(ask).toThrow(refused);
+  expect(ask).toThrow(refused);
+  expect(find).toHaveBeenCalledTimes(2);
+});
+
 it("does not mix up different questions about one name", () => {
   const { asked, lookup } = slowResolver();
   lookup("name", { all: true }, () => {});

@@ -7,8 +7,8 @@ import { programCommand } from "./command.mjs";
 
 /** `cmd/run` of @pulumi/pulumi ends with this code when it has already told the engine what went wrong. */
 const ALREADY_REPORTED = 32;
-/** A program that does not end by itself so long after it was asked to is killed. */
-const GRACE_MS = 5_000;
+/** A program that does not end by itself so long after it was asked to is killed: before the engine, after 5 s, kills us. */
+const GRACE_MS = 4_000;
 
 /** The Pulumi programs (Node processes) that this language host runs for the engine. */
 export class Programs {
