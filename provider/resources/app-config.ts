@@ -13,7 +13,7 @@ import {
 } from "../model/shape.ts";
 import { waitFor } from "../model/wait.ts";
 import type { Path } from "../protocol/paths.ts";
-import { askHealth, type Health, healthText } from "./health.ts";
+import { askHealth, askHealthBetween, type Health, healthText } from "./health.ts";
 import { url } from "./health-gate.ts";
 import { applyFiles, emptyFiles, type Files, placeFields, readFiles } from "./volume-files.ts";
 
@@ -95,8 +95,8 @@ async function write(wanted: Inputs, former: Inputs | undefined, context: Contex
 }
 
 /**
- * The signal, then the revision is read back from an application that tells it. Address and token may be among the things that change in this deployment, so
- * the former ones are asked too; an old refusal (`lastError`) is told apart from one of these files.
+ * The signal, then the revision is read back from an application that tells it; an old refusal (`lastError`) is told apart
+ * from one of these files.
  */
 async function apply(
   wanted: Inputs,
@@ -110,12 +110,7 @@ async function apply(
     await reload();
     return [];
   }
-  const ask = async (): Promise<Health> => {
-    const health = await askHealth(readBack.url, readBack.token, context.signal);
-    const { url = readBack.url, token = readBack.token } = former?.readBack ?? {};
-    const isSame = url === readBack.url && token === readBack.token;
-    return health.status !== "unreachable" || isSame ? health : askHealth(url, token, context.signal);
-  };
+  const ask = () => askHealthBetween(readBack, former?.readBack ?? readBack, context.signal);
   const before = await ask();
   await reload();
   const isRefused = ({ lastError }: Health) => lastError !== "" && lastError !== before.lastError;

@@ -1,3 +1,4 @@
+import { distinct } from "../model/distinct.ts";
 import { messageOf } from "../model/errors.ts";
 import { httpGet } from "./http-get.ts";
 
@@ -29,6 +30,31 @@ export async function askHealth(url: string, token: string, signal: AbortSignal)
     }
     return unreachable(messageOf(error));
   }
+}
+
+/** Where health is asked, and with what. */
+export interface HealthEndpoint {
+  readonly url: string;
+  readonly token: string;
+}
+
+/**
+ * Asks the endpoints that may be the application's while a change of them is under way: the wanted token holds from the
+ * reload on, another port only once the container that publishes it is there, which comes later. The first answer counts;
+ * when none does, why the wanted one did not.
+ */
+export async function askHealthBetween(
+  wanted: HealthEndpoint,
+  former: HealthEndpoint,
+  signal: AbortSignal,
+): Promise<Health> {
+  let refusal: Health | undefined;
+  for (const { url, token } of distinct([wanted, { ...wanted, url: former.url }, former])) {
+    const health = await askHealth(url, token, signal);
+    if (health.status !== "unreachable") return health;
+    refusal ??= health;
+  }
+  return refusal ?? unreachable("no endpoint");
 }
 
 function parsed(body: string): unknown {

@@ -28,7 +28,7 @@ import {
   text,
 } from "../model/shape.ts";
 import type { Path } from "../protocol/paths.ts";
-import type { Connection } from "../sql/connect.ts";
+import { type Connection, loginsBetween } from "../sql/connect.ts";
 import { applyIni, type LivePgBouncer, restoreIni, runningIni } from "./pgbouncer-live.ts";
 import { applyFiles, emptyFiles, type Files, filesDigest, placeFields, readFiles } from "./volume-files.ts";
 
@@ -125,8 +125,7 @@ async function write(wanted: Inputs, former: Inputs | undefined, context: Contex
   const first = withEmptyRoles(held ?? iniOf(wanted), former?.users ?? {});
   const isReconnect = former !== undefined && needsReconnect(wanted, former);
   const commands = isReconnect ? ["RECONNECT"] : [];
-  const consoles = former === undefined ? [consoleOf(wanted)] : [consoleOf(wanted), consoleOf(former)];
-  const target = liveAt(wanted, consoles);
+  const target = liveAt(wanted, loginsBetween(consoleOf(wanted), consoleOf(former ?? wanted)));
   const application = {
     apply: () => applyIni(target, first, commands, context),
     restore: () => restore(target, wanted, iniOf(former ?? wanted), context),
@@ -148,7 +147,7 @@ async function write(wanted: Inputs, former: Inputs | undefined, context: Contex
  */
 async function asItRuns(former: Inputs, wanted: Inputs, context: Context): Promise<Inputs> {
   if (wanted.lowersClientsLater !== true) return former;
-  const target = liveAt(former, [consoleOf(wanted), consoleOf(former)]);
+  const target = liveAt(former, loginsBetween(consoleOf(wanted), consoleOf(former)));
   return withIni(former, await runningIni(target, iniOf(former), iniOf(former), context));
 }
 

@@ -1,8 +1,8 @@
 import { isRunning } from "../engine/containers.ts";
-import { UserError } from "../model/errors.ts";
+import { messageOf, UserError } from "../model/errors.ts";
 import type { Context, Resource } from "../model/resource.ts";
 import { list, object, record, refined, type Shaped, secret, text } from "../model/shape.ts";
-import { connectionShape } from "../sql/connect.ts";
+import { connectionShape, loginsBetween } from "../sql/connect.ts";
 import {
   hbaProblems,
   parseConf,
@@ -47,8 +47,15 @@ export const postgresConfig: Resource<Inputs, Outputs> = {
 
   async update(wanted, former, context) {
     // A verifier that differs under the same password is an edited file, which is written again below.
-    if (wanted.connection.password !== former.connection.password) await rotate(wanted, former, context);
-    return write(wanted, former, context);
+    if (wanted.connection.password === former.connection.password) return write(wanted, former, context);
+    const takeBack = await rotate(wanted, former, context);
+    try {
+      return await write(wanted, former, context);
+    } catch (error) {
+      // The state goes on saying the former password, and the next change logs in with that.
+      await takeBack();
+      throw error;
+    }
   },
 
   async read(last, _, context) {
@@ -75,22 +82,33 @@ function filesOf(wanted: Inputs): Files {
 
 async function write(wanted: Inputs, former: Inputs | undefined, context: Context): Promise<Outputs> {
   const files = filesOf(wanted);
-  const connections = former === undefined ? [wanted.connection] : [wanted.connection, former.connection];
+  const connections = loginsBetween(wanted.connection, (former ?? wanted).connection);
   const target = { containerName: wanted.containerName, connections };
   const application = {
     apply: () => applyFilesTo(target, wanted.settings, context),
     restore: () => restoreFilesTo(target, former?.settings ?? {}, context),
+    // The superuser gets its former password again: coming to this one is a change.
+    ...(former && { whenCancelled: { superuserVerifier: former.superuserVerifier } }),
   };
   await applyFiles(wanted, files, application, context);
   return { sha256: filesDigest(files) };
 }
 
-async function rotate(wanted: Inputs, former: Inputs, context: Context): Promise<void> {
-  if (!(await isRunning(await context.docker(), wanted.containerName))) {
+/** Gives the superuser the wanted password; returns what gives it the former one again. */
+async function rotate(wanted: Inputs, former: Inputs, context: Context): Promise<() => Promise<void>> {
+  const { containerName, superuserVerifier } = wanted;
+  if (!(await isRunning(await context.docker(), containerName))) {
     throw new UserError(
-      `connection.password: ${wanted.containerName} does not run, so its superuser cannot get another password; start it (\`pulumi up --refresh\`), then change the password`,
+      `connection.password: ${containerName} does not run, so its superuser cannot get another password; start it (\`pulumi up --refresh\`), then change the password`,
     );
   }
   // The new password works already when an earlier change was cut after this step.
-  await changePassword([former.connection, wanted.connection], wanted.superuserVerifier);
+  const logins = loginsBetween(wanted.connection, former.connection).toReversed();
+  const before = await changePassword(logins, superuserVerifier);
+  return async () => {
+    await changePassword(logins, before).catch((error: unknown) => {
+      const kept = `${containerName}: the superuser has the new password already (${messageOf(error)})`;
+      context.log.warning(`${kept}; run \`pulumi up\` again with the same secret seed`);
+    });
+  };
 }

@@ -104,15 +104,19 @@ export async function runningSettings(
 
 /**
  * Gives an existing cluster's superuser another verifier, under the first login that works: the file is read only by a
- * new cluster.
+ * new cluster. Returns the verifier that it had.
  */
-export async function changePassword(connections: readonly Connection[], verifier: string): Promise<void> {
-  await withFirstClient(connections, async (client) => {
+export async function changePassword(connections: readonly Connection[], verifier: string): Promise<string> {
+  return withFirstClient(connections, async (client) => {
     // The statement must not end up in the server's log.
     await client.query("SET log_statement = 'none'");
     await client.query("SET log_min_error_statement = 'panic'");
     await client.query("SET log_min_duration_statement = -1");
+    const { rows } = await client.query<{ before: string }>(
+      "SELECT rolpassword AS before FROM pg_authid WHERE rolname = current_user",
+    );
     await client.query(`ALTER ROLE CURRENT_USER PASSWORD ${client.escapeLiteral(verifier)}`);
+    return rows[0]?.before ?? verifier;
   });
 }
 

@@ -1,5 +1,4 @@
 import { isError, isRunning, lastLines, reloadContainer } from "../engine/containers.ts";
-import { messageOf } from "../model/errors.ts";
 import type { Context, Resource } from "../model/resource.ts";
 import { object, type PropertyProblem, record, refined, type Shaped, secret, text } from "../model/shape.ts";
 import { waitFor } from "../model/wait.ts";
@@ -53,11 +52,26 @@ async function write(wanted: Inputs, former: Inputs | undefined, context: Contex
     [revisionFile]: revisionRules(revision),
   };
   const application = {
-    apply: () => apply(wanted, revision, context),
-    restore: () => restore(wanted, context),
+    apply: async () => apply(await live(wanted, former, context), revision, context),
+    restore: async () => restore(await live(wanted, former, context), context),
   };
   await applyFiles(wanted, files, application, context);
   return { revision };
+}
+
+interface LivePrometheus {
+  readonly containerName: string;
+  readonly url: string;
+}
+
+/** What runs, and where it answers: another port only once the container that publishes it is there, which comes later. */
+async function live(
+  { containerName, url }: Inputs,
+  former: Inputs | undefined,
+  { signal }: Context,
+): Promise<LivePrometheus> {
+  const isFormer = former !== undefined && (await ask(`${url}/-/ready`, signal)) === "";
+  return { containerName, url: isFormer ? former.url : url };
 }
 
 function revisionRules(revision: string): string {
@@ -67,8 +81,11 @@ function revisionRules(revision: string): string {
 }
 
 /** SIGHUP, then Prometheus is asked for the rules that it evaluates until it has those of this revision. */
-async function apply(wanted: Inputs, revision: string, context: Context): Promise<string[]> {
-  const { containerName, url } = wanted;
+async function apply(
+  { containerName, url }: LivePrometheus,
+  revision: string,
+  context: Context,
+): Promise<string[]> {
   const docker = await context.docker();
   // What it says of the reload before this one would be taken for its word on this one.
   const hadRefused = await hasRefused(url, context.signal);
@@ -88,7 +105,7 @@ async function apply(wanted: Inputs, revision: string, context: Context): Promis
 }
 
 /** Done when it has read them: the next change would else meet the refusal of this one. */
-async function restore({ containerName, url }: Inputs, context: Context): Promise<string[]> {
+async function restore({ containerName, url }: LivePrometheus, context: Context): Promise<string[]> {
   await reloadContainer(await context.docker(), containerName);
   const isRefused = () => hasRefused(url, context.signal);
   const { done } = await waitFor(isRefused, (refused) => !refused, { ...patience, signal: context.signal });
@@ -120,13 +137,14 @@ async function hasRefused(url: string, signal: AbortSignal): Promise<boolean> {
   return (await ask(`${url}/api/v1/status/runtimeinfo`, signal)).includes('"reloadConfigSuccess":false');
 }
 
+/** What is answered; empty when nothing is. */
 async function ask(url: string, signal: AbortSignal): Promise<string> {
   try {
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]);
     return (await httpGet(url, {}, bounded)).body;
-  } catch (error) {
+  } catch {
     signal.throwIfAborted();
-    return messageOf(error);
+    return "";
   }
 }
 

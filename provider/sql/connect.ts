@@ -1,4 +1,5 @@
 import type { Client, ClientConfig } from "pg";
+import { distinct } from "../model/distinct.ts";
 import { messageOf, UserError } from "../model/errors.ts";
 import { integer, name, object, secret, text } from "../model/shape.ts";
 
@@ -86,8 +87,16 @@ export async function withClient<T>(
 }
 
 /**
- * `withClient` under the first login that works. A port or password may change in the same deployment as what is read
- * through it: until the container is replaced, the former one is the one that answers.
+ * The logins that may hold while a change of them is under way, the wanted one first: a password holds from the change on,
+ * another port only once the container that publishes it is there, which comes later.
+ */
+export function loginsBetween(wanted: Connection, former: Connection): Connection[] {
+  const { host, port } = former;
+  return distinct([wanted, { ...wanted, host, port }, former]);
+}
+
+/**
+ * `withClient` under the first login that works.
  * @throws SqlError of the first login when none works
  */
 export async function withFirstClient<T>(

@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:http";
 import type { ServiceError } from "@grpc/grpc-js";
 import Docker from "dockerode";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freePort } from "../support/free-port.ts";
 import { eventually } from "../support/load.ts";
 import { engineAvailable } from "../support/postgres18.ts";
 import { makePlace, type Place } from "./support/place.ts";
@@ -16,7 +17,7 @@ const databaseUrl = "postgres://poolkit_app:canary-url-password@pgbouncer:6432/p
 
 /**
  * Stands for the application: a container that counts its SIGHUPs, and an endpoint that reads the files again when one
- * more has come. It refuses DATABASE_CONNECTION_LIMIT = 0, as the application does.
+ * more has come, which takes the token in them. It refuses DATABASE_CONNECTION_LIMIT = 0, as the application does.
  */
 class FakeApp {
   readonly place: Place;
@@ -25,13 +26,15 @@ class FakeApp {
   /** It does not hear its signals, until it does. */
   isDeaf = false;
   #seen = 0;
+  #token = "";
   #revision = "";
   #lastError: string | null = null;
 
   constructor(place: Place) {
     this.place = place;
-    this.server = createServer(async (_, response) => {
+    this.server = createServer(async ({ headers }, response) => {
       await this.#reload();
+      if (headers.authorization !== `Bearer ${this.#token}`) return response.writeHead(401).end();
       const configuration = { revision: this.#revision, lastError: this.#lastError };
       response.end(JSON.stringify({ status: "pass", cause: null, configuration }));
     });
@@ -63,6 +66,7 @@ class FakeApp {
     this.#lastError =
       settings.DATABASE_CONNECTION_LIMIT === "0" ? "DATABASE_CONNECTION_LIMIT: found 0" : null;
     if (this.#lastError !== null) return;
+    this.#token = files["health-token"]?.content ?? "";
     const hash = createHash("sha256");
     const secrets = [
       "database-url",
@@ -194,6 +198,17 @@ describe.skipIf(!(await engineAvailable()))("AppConfig on a running application"
     const found = await plugin.read(type, "id", state, current);
     expect(found.inputs).toMatchObject({ settings: { "settings.json": "not json" } });
     await update(current);
+  });
+
+  it("reads back with the new token under the former address while the container still has that one", async () => {
+    const next = "canary-token-next";
+    const news = {
+      ...inputs("30", { "health-token": next }),
+      readBack: { url: `http://127.0.0.1:${await freePort()}/`, token: secret(next) },
+    };
+    state = await plugin.update(type, "id", state, current, news);
+    current = inputs("20");
+    state = await plugin.update(type, "id", state, news, current);
   });
 
   it("sends another application the signal that it wants, or none, and reads nothing back", async () => {

@@ -406,6 +406,22 @@ describe.skipIf(!(await engineAvailable()))("PgBouncerConfig on a running PgBoun
     await up(current);
   });
 
+  it("does so with another password, too, which holds from the reload on", async () => {
+    const other = "canary-password-8a4b";
+    const moved = {
+      ...current,
+      userlist: secret({
+        ...{ poolkit_app: verifier, poolkit_monitor: verifier },
+        poolkit_admin: scramVerifier(other),
+      }),
+      console: { host: "127.0.0.1", port: await freePort(), user: "poolkit_admin", password: secret(other) },
+    };
+    await up(moved);
+    await expect(onConsole("SHOW VERSION")).rejects.toThrow("authentication failed");
+    await up(inputs({}));
+    expect(await drift()).toEqual({});
+  });
+
   it("compares files only while the container is stopped", async () => {
     await pgbouncer.stop();
     try {

@@ -5,7 +5,15 @@ import { freePort } from "../support/free-port.ts";
 import { engineAvailable } from "../support/postgres18.ts";
 import { projectImage } from "./support/images.ts";
 import { makePlace, type Place } from "./support/place.ts";
-import { type Properties, secret, startPlugin, type TestPlugin, visible } from "./support/plugin.ts";
+import {
+  keptAfter,
+  type Properties,
+  revealed,
+  secret,
+  startPlugin,
+  type TestPlugin,
+  visible,
+} from "./support/plugin.ts";
 import { scramVerifier } from "./support/scram.ts";
 
 const type = "PostgresConfig";
@@ -62,6 +70,12 @@ describe.skipIf(!(await engineAvailable()))("PostgresConfig on a running Postgre
       },
       ...others,
     };
+  }
+
+  /** `inputs` with another login of the superuser. */
+  function withLogin(wanted: Properties, login: Properties, verifier: string): Properties {
+    const connection = { ...(wanted.connection as Properties), ...login };
+    return { ...wanted, superuserVerifier: secret(verifier), connection };
   }
 
   async function sql(text: string): Promise<Record<string, unknown>[]> {
@@ -171,6 +185,42 @@ describe.skipIf(!(await engineAvailable()))("PostgresConfig on a running Postgre
     current = news;
     expect(await sql("SELECT 1 AS one")).toEqual([{ one: 1 }]);
     expect(await drift()).toEqual({});
+  });
+
+  it("takes the former password back with the former files, and so the next one finds the way in", async () => {
+    const other = "canary-superuser-3rd";
+    const wrong = inputs({ wrok_mem: "8MB" });
+    const refused = withLogin(wrong, { password: secret(other) }, scramVerifier(other));
+    await expect(plugin.update(type, "id", state, current, refused)).rejects.toThrow(
+      "the former configuration is back",
+    );
+    expect(await sql("SELECT 1 AS one")).toEqual([{ one: 1 }]);
+  });
+
+  it("takes it back when the change is cancelled, too, and says so in the state", async () => {
+    const other = "canary-superuser-4th";
+    const wrong = inputs({ work_mem: "many" });
+    const cancelled = withLogin(wrong, { password: secret(other) }, scramVerifier(other));
+    const second = await startPlugin();
+    try {
+      const update = second.update(type, "id", state, current, cancelled).catch((error: unknown) => error);
+      await vi.waitFor(() => expect(sql("SELECT 1")).rejects.toThrow("authentication failed"));
+      await second.cancel();
+      const verifierOf = (properties: Properties = {}) => revealed(properties.superuserVerifier ?? null);
+      expect(verifierOf(keptAfter(await update)?.state)).toBe(verifierOf(current));
+    } finally {
+      await second.stop();
+    }
+    expect(await sql("SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    await up(inputs({ work_mem: "8MB", max_connections: "30" }));
+  });
+
+  it("takes another password while the port that a later container publishes changes, too", async () => {
+    currentPassword = "canary-superuser-5th";
+    const wanted = inputs({ work_mem: "8MB", max_connections: "30" });
+    await up(withLogin(wanted, { port: await freePort() }, scramVerifier(currentPassword)));
+    expect(await sql("SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    await up(wanted);
   });
 
   it("keeps secrets out of everything that is not marked secret", async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { prometheusYaml, rulesYaml } from "../../observability/config.ts";
 import { alertRules } from "../../observability/rules.ts";
+import { freePort } from "../support/free-port.ts";
 import { eventually } from "../support/load.ts";
 import { engineAvailable } from "../support/postgres18.ts";
 import { projectImage } from "./support/images.ts";
@@ -96,6 +97,15 @@ describe.skipIf(!(await engineAvailable()))("PrometheusConfig on a running Prome
     const news = inputs(rules(20));
     state = await plugin.update(type, "id", state, current, news);
     current = news;
+    expect(await runningRules()).toContain("> 20");
+  });
+
+  it("reads back under the former address while the container still has that one", async () => {
+    const news = { ...inputs(rules(25)), url: `http://127.0.0.1:${await freePort()}` };
+    state = await plugin.update(type, "id", state, current, news);
+    expect(await runningRules()).toContain("> 25");
+    current = inputs(rules(20));
+    state = await plugin.update(type, "id", state, news, current);
     expect(await runningRules()).toContain("> 20");
   });
 
