@@ -29,10 +29,13 @@ export interface AppServiceArgs {
   readonly apiToken: pulumi.Output<string>;
   /** Bearer token of the reference application's metrics. */
   readonly metricsToken: pulumi.Output<string>;
-  /** What must be in force before the application's settings are: it must never ask for more than the pooler gives. */
+  /**
+   * What must run before the application's settings are in force: it must never ask for more than the pooler gives, and
+   * it tries a new login before it takes it.
+   */
   readonly configuredAfter: pulumi.Resource;
-  /** What must be there before the application starts: migrated tables and the pooler. */
-  readonly startsAfter: pulumi.Resource[];
+  /** What else must be there before the application starts: migrated tables. */
+  readonly startsAfter: readonly pulumi.Resource[];
   /** What follows once the settings are in force and the container runs, before the health gate. */
   readonly settle: (settled: pulumi.Resource[]) => pulumi.Resource;
   /** What else must be there before the health gate, and so is deleted after it. */

@@ -36,8 +36,7 @@ export interface PoolerArgs {
 export class Pooler extends pulumi.ComponentResource {
   /** Identity of what runs: the health gate looks again when it changes. */
   readonly versions: Readonly<Record<string, pulumi.Output<string>>>;
-  /** The settings, in force in a running PgBouncer. */
-  readonly configured: pulumi.Resource;
+  /** The running container, its settings in force. */
   readonly ready: pulumi.Resource;
   /**
    * Lowers the limits on clients, when this change does, after the application has settled with what it has now: the
@@ -109,7 +108,6 @@ export class Pooler extends pulumi.ComponentResource {
     );
 
     this.versions = { pgbouncer: server.id, pgbouncerConfig: config.sha256 };
-    this.configured = config;
     this.ready = server;
     this.settleAfter = (settled) =>
       new PgBouncerClientLimits(

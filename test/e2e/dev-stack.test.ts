@@ -210,17 +210,18 @@ describe("rows survive", () => {
     await expectRowsAndHealth();
   });
 
-  it("other host ports, for which Pulumi itself replaces the containers of PgBouncer and Postgres", async () => {
+  it("other host ports, for which Pulumi itself replaces the containers, and another secretSeed at once", async () => {
     const before = await ids();
     const { pgbouncerPort } = await stack.outputs();
-    await stack.setPath("poolkit:ports.postgres", String(await freePort()));
-    await stack.setPath("poolkit:ports.pgbouncer", String(await freePort()));
+    for (const component of ["postgres", "pgbouncer", "app"])
+      await stack.setPath(`poolkit:ports.${component}`, String(await freePort()));
+    await stack.reseed();
     await stack.mustUp();
     stack.forgetOutputs();
     expect((await stack.outputs()).pgbouncerPort).not.toBe(pgbouncerPort);
     const after = await ids();
-    expect(after.postgres).not.toBe(before.postgres);
-    expect(after.pgbouncer).not.toBe(before.pgbouncer);
+    for (const component of ["postgres", "pgbouncer", "app"] as const)
+      expect(after[component]).not.toBe(before[component]);
     await expectRowsAndHealth();
   });
 
