@@ -35,39 +35,41 @@ export function readMonitorUrls(stack: string): Promise<z.infer<typeof monitorUr
 
 async function outputsOf<T>(stack: string, shape: z.ZodType<T>): Promise<T> {
   const args = ["stack", "output", "--json", "--show-secrets", "--stack", stack];
-  const { code, stdout, stderr } = await capturePulumi(args);
-  if (code !== 0) {
-    throw new UserError(pulumiMessage(stderr));
-  }
-  const parsed = shape.safeParse(JSON.parse(stdout));
+  const parsed = shape.safeParse(JSON.parse(await captured(args)));
   if (!parsed.success) {
     throw new UserError(`stack "${stack}" is not deployed, or not to its end; run: poolkit up -s ${stack}`);
   }
   return parsed.data;
 }
 
-/** Makes the stack and its secret when they are missing. A stack that has resources never gets a new secret. */
+/**
+ * Makes the stack and its secret when they are missing. A stack that has resources never gets a new secret: an update
+ * without one would fail in the program, but only after Pulumi has encrypted the state anew, and then nothing can read
+ * the former one in the stack's history.
+ */
 export async function ensureStack(stack: string): Promise<void> {
-  const listed = await capturePulumi(["stack", "ls", "--json"]);
-  if (listed.code !== 0) {
-    throw new UserError(pulumiMessage(listed.stderr));
-  }
+  const listed = await captured(["stack", "ls", "--json"]);
   const stacks = z.array(z.object({ name: z.string(), resourceCount: z.number().optional() }));
-  const known = stacks.parse(JSON.parse(listed.stdout)).find(({ name }) => isSameStack(name, stack));
+  const known = stacks.parse(JSON.parse(listed)).find(({ name }) => isSameStack(name, stack));
   if (known === undefined) {
-    await must(["stack", "init", stack, "--no-select"]);
+    await captured(["stack", "init", stack, "--no-select"]);
   }
-  const seed = await capturePulumi(["config", "get", "poolkit:secretSeed", "--stack", stack]);
-  const hasSeed = seed.code === 0 && seed.stdout.trim() !== "";
-  if (!hasSeed && (known?.resourceCount ?? 0) === 0) {
-    const secret = randomBytes(32).toString("hex");
-    await must(["config", "set", "--secret", "poolkit:secretSeed", "--stack", stack], secret);
+  const seed = await captured(["config", "get", "poolkit:secretSeed", "--stack", stack]);
+  if (seed.trim() !== "") return;
+  if ((known?.resourceCount ?? 0) > 0) {
+    throw new UserError(
+      `stack "${stack}" is deployed, but its file has no poolkit:secretSeed; bring back the configuration of its last update: pulumi config refresh -s ${stack}`,
+    );
   }
+  const secret = randomBytes(32).toString("hex");
+  await captured(["config", "set", "--secret", "poolkit:secretSeed", "--stack", stack], secret);
 }
 
-async function must(args: readonly string[], input?: string): Promise<void> {
-  const { code, stderr } = await capturePulumi(args, input);
+/** What Pulumi prints. */
+async function captured(args: readonly string[], input?: string): Promise<string> {
+  const { code, stdout, stderr } = await capturePulumi(args, input);
   if (code !== 0) {
     throw new UserError(pulumiMessage(stderr));
   }
+  return stdout;
 }

@@ -98,7 +98,7 @@ function seedProblems(path: string): Problem[] {
       path,
       found: length === 0 ? "nothing" : `${length} characters${plain ? ", stored in plain text" : ""}`,
       allowed: `at least ${minimumSeedLength} random characters, stored with --secret`,
-      fix: `${setIt}; if the stack has data already, set the seed it was made with`,
+      fix: `a new stack: ${setIt}; a deployed one, whose file was lost: pulumi config refresh`,
     },
   ];
 }

@@ -13,7 +13,7 @@ export function problemsText(stack: string, problems: readonly Problem[]): strin
 /** One problem on four lines. @param stack that the commands are for; without one they are for the selected stack */
 export function problemRow({ path, found, allowed, fix }: Problem, stack?: string): string {
   const forStack = stack === undefined ? "pulumi config $1" : `pulumi config $1 -s ${stack}`;
-  const command = fix.replaceAll(/\bpulumi config (set|rm)\b/g, forStack);
+  const command = fix.replaceAll(/\bpulumi config (set|rm|refresh)\b/g, forStack);
   return [`  ${path}`, `    found    ${found}`, `    allowed  ${allowed}`, `    fix      ${command}`].join(
     "\n",
   );

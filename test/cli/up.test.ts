@@ -8,14 +8,15 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 /**
  * `pulumi` of a stack that is deployed. $WAITS_IN names a command in which it waits until somebody stops it, $STATE is
- * the state that it exports, without which it cannot, $REFRESHED how its refresh ends, $OUTPUTS its outputs.
+ * the state that it exports, without which it cannot, $SEED its secret seed, $REFRESHED how its refresh ends, $OUTPUTS
+ * its outputs.
  */
 const standIn = `#!/bin/sh
 echo "$1 $2" >> "$LOG"
 if [ "$1 $2" = "$WAITS_IN" ]; then echo "waiting" >> "$LOG"; exec sleep 30; fi
 case "$1 $2" in
   "stack ls") echo '[{"name":"organization/poolkit/dev","resourceCount":20}]' ;;
-  "config get") echo "a seed" ;;
+  "config get") echo "$SEED" ;;
   "stack export") if [ -n "$STATE" ]; then echo "$STATE"; else echo "error: no such state" >&2; exit 255; fi ;;
   "refresh --stack") echo "of $7" >> "$LOG"; exit "$REFRESHED" ;;
   "stack output") echo "$OUTPUTS" ;;
@@ -49,6 +50,7 @@ async function up(env: NodeJS.ProcessEnv, signal?: NodeJS.Signals) {
       PATH: `${folder}${delimiter}${process.env.PATH}`,
       PULUMI_STACK: undefined,
       LOG: log(),
+      SEED: "a seed",
       REFRESHED: "7",
       ...env,
     },
@@ -90,6 +92,14 @@ describe.skipIf(process.platform === "win32")("poolkit up, while it asks Pulumi 
     expect(await up({})).toMatchObject({ code: 2, text: "poolkit: no such state\n" });
     expect(lines()).toEqual(["stack ls", "config get", "stack export"]);
   });
+});
+
+it("goes no further without the seed of a stack that is deployed: Pulumi would encrypt its state anew", async () => {
+  expect(await up({ SEED: "" })).toMatchObject({
+    code: 2,
+    text: expect.stringContaining("pulumi config refresh -s dev"),
+  });
+  expect(lines()).toEqual(["stack ls", "config get"]);
 });
 
 describe("where the stack's containers are gone from their engine", () => {
