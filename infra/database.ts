@@ -26,6 +26,8 @@ export interface DatabaseArgs {
   /** How the resources inside Postgres are made: as its superuser. */
   readonly provider: postgresql.Provider;
   readonly image: pulumi.Input<string>;
+  /** All images of the stack: where one of them does not build, nothing else changes. */
+  readonly changesAfter: pulumi.Resource;
   readonly network: pulumi.Input<string>;
   /** Folder of Prisma migrations; undefined = the application makes its tables itself. */
   readonly migrations: string | undefined;
@@ -88,7 +90,7 @@ export class Database extends pulumi.ComponentResource {
         superuserVerifier: logins.superuser.verifier,
         connection: direct("postgres", logins.superuser),
       },
-      { ...child, dependsOn: [configVolume], deletedWith: configVolume },
+      { ...child, dependsOn: [configVolume, args.changesAfter], deletedWith: configVolume },
     );
     const server = container(
       `${name}-server`,

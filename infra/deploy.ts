@@ -41,7 +41,16 @@ export async function deploy({ config, names, kit, checked }: DeployArgs) {
     { name: names.network, labels: stackLabels(stack) },
     { provider: engine },
   );
-  const common = { stack, names, sizes, databaseName, network: network.name, logins, observability };
+  const common = {
+    stack,
+    names,
+    sizes,
+    databaseName,
+    network: network.name,
+    logins,
+    observability,
+    changesAfter: images,
+  };
 
   const database = new Database(
     "database",

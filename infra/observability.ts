@@ -32,6 +32,8 @@ export interface ObservabilityArgs {
   /** What the thresholds of the alerts follow from. Change: live. */
   readonly alertSizes: Sizes;
   readonly images: ObservabilityImages;
+  /** All images of the stack: where one of them does not build, nothing else changes. */
+  readonly changesAfter: pulumi.Resource;
   readonly network: pulumi.Input<string>;
   readonly hostPort: number;
   readonly login: Login;
@@ -70,7 +72,7 @@ export class Observability extends pulumi.ComponentResource {
         files: filesOf(args),
         url: this.url,
       },
-      { ...child, dependsOn: [configVolume], deletedWith: configVolume },
+      { ...child, dependsOn: [configVolume, args.changesAfter], deletedWith: configVolume },
     );
 
     const common = { stack, network, stopGraceSeconds: 10 };

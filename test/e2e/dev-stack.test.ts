@@ -1,4 +1,4 @@
-import { appendFileSync } from "node:fs";
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
@@ -234,6 +234,28 @@ describe("rows survive", () => {
     const after = await ids();
     expect(after.postgres).not.toBe(before.postgres);
     expect(after.pgbouncer).not.toBe(before.pgbouncer);
+    await expectRowsAndHealth();
+  });
+
+  it("an image that does not build, and then nothing else of the change happens", async () => {
+    const { consoleUrl } = await stack.outputs();
+    const before = await stack.sql("SHOW CONFIG", consoleUrl);
+    const dockerfile = join(project.directory, "app", "Dockerfile");
+    const good = readFileSync(dockerfile, "utf8");
+    const failsLate = ["node", "-e", "setTimeout(() => process.exit(1), 3000)"];
+    writeFileSync(dockerfile, `${good}\nRUN ${JSON.stringify(failsLate)}\n`);
+    await stack.must(["config", "set", "poolkit:preset", "high-load", ...stack.flag]);
+    await stack.reseed();
+    const refused = await stack.up();
+    expect(refused.code).not.toBe(0);
+    expect(refused.text).toContain("images-app **creating failed**");
+    // By the former login.
+    expect(await stack.sql("SHOW CONFIG", consoleUrl)).toEqual(before);
+    await expectRowsAndHealth();
+    writeFileSync(dockerfile, good);
+    await stack.must(["config", "set", "poolkit:preset", "dev", ...stack.flag]);
+    await stack.mustUp();
+    stack.forgetOutputs();
     await expectRowsAndHealth();
   });
 
