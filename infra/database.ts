@@ -49,6 +49,13 @@ export interface DatabaseArgs {
 export class Database extends pulumi.ComponentResource {
   /** Identity of what runs: the health gate looks again when it changes. */
   readonly versions: Readonly<Record<string, pulumi.Output<string>>>;
+  /**
+   * Name of the running container inside the stack's network, another one for each container: PgBouncer's resolver
+   * (c-ares >= 1.31) keeps an address for as long as the engine's name server says (600 s), whatever `dns_max_ttl` is, and
+   * neither RELOAD nor RECONNECT makes it ask again. Under the same name, a new container with another address would be
+   * out of its reach.
+   */
+  readonly host: pulumi.Output<string>;
   /** The settings of the application's role, known once they are in force for new sessions. */
   readonly roleSettings: pulumi.Output<string>;
   /** The last steps: rights and tables are there, the application may start. */
@@ -215,6 +222,8 @@ export class Database extends pulumi.ComponentResource {
             { ...child, deletedWith: data, dependsOn: prepared },
           );
 
+    // The engine's short form of the id, which it answers to.
+    this.host = server.id.apply((id) => id.slice(0, 12));
     this.versions = { postgres: server.id, postgresConfig: config.sha256 };
     this.roleSettings = pulumi.jsonStringify([
       app.statementTimeout,

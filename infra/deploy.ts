@@ -72,6 +72,7 @@ export async function deploy({ config, names, kit, checked }: DeployArgs) {
       hostPort: ports.pgbouncer,
       image: images.pgbouncer,
       pgbouncer: config.pgbouncer,
+      databaseHost: database.host,
       roleSettings: database.roleSettings,
       applicationClients: sizes.connectionLimit * (application?.processes ?? 1),
     },

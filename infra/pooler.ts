@@ -14,6 +14,8 @@ export interface PoolerArgs {
   readonly names: EngineNames;
   /** The whole `pgbouncer.ini`. Change: RELOAD, read back from the running process. */
   readonly pgbouncer: PgBouncerIni;
+  /** Where Postgres is, for every entry of `[databases]`. Change: RELOAD; clients wait for the new server connections. */
+  readonly databaseHost: pulumi.Output<string>;
   readonly hostPort: number;
   readonly image: pulumi.Input<string>;
   readonly network: pulumi.Input<string>;
@@ -73,7 +75,7 @@ export class Pooler extends pulumi.ComponentResource {
       {
         ...place,
         settings: args.pgbouncer.settings,
-        databases: args.pgbouncer.databases,
+        databases: onHost(args.pgbouncer.databases, args.databaseHost),
         users: unlessEmpty(args.pgbouncer.users),
         peers: unlessEmpty(args.pgbouncer.peers),
         userlist: {
@@ -123,6 +125,10 @@ export class Pooler extends pulumi.ComponentResource {
       );
     this.registerOutputs({ versions: this.versions });
   }
+}
+
+function onHost(databases: PgBouncerIni["databases"], host: pulumi.Output<string>) {
+  return Object.fromEntries(Object.entries(databases).map(([name, keys]) => [name, { ...keys, host }]));
 }
 
 /** Left out, a section is no difference to a stack that never had one. */

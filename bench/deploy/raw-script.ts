@@ -99,14 +99,17 @@ async function writeFiles(stack: string, component: Component, recording: Record
 }
 
 async function start(stack: string, component: Component, { containers }: Recording): Promise<void> {
-  const { Image, Config, HostConfig } = containers[component];
+  const { Id, Image, Config, HostConfig } = containers[component];
   const container = await engine.createContainer({
     name: `poolkit-${stack}-${component}`,
     Image,
     Env: Config.Env,
     Labels: Config.Labels,
     HostConfig: { ...HostConfig, NetworkMode: `poolkit-${stack}` },
-    NetworkingConfig: { EndpointsConfig: { [`poolkit-${stack}`]: { Aliases: [component] } } },
+    // PgBouncer's files know Postgres by the id of the container that they were recorded with.
+    NetworkingConfig: {
+      EndpointsConfig: { [`poolkit-${stack}`]: { Aliases: [component, Id.slice(0, 12)] } },
+    },
   });
   await container.start();
 }

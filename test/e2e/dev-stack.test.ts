@@ -1,12 +1,14 @@
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type Docker from "dockerode";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { kitDeployment } from "../../infra/budget/deployment.ts";
 import { roles } from "../../infra/names.ts";
 import { freePort } from "../support/free-port.ts";
 import { startLoad } from "../support/load.ts";
+import { engine } from "./support/engine.ts";
 import { Project } from "./support/project.ts";
 import { secretsOf } from "./support/secrets.ts";
 import { TestStack } from "./support/stack.ts";
@@ -34,6 +36,23 @@ afterAll(async () => {
   await stack?.sweep();
   project.remove();
 });
+
+async function addressOf(container: Docker.Container): Promise<string | undefined> {
+  const { NetworkSettings } = await container.inspect();
+  return NetworkSettings.Networks[`poolkit-${stack.name}`]?.IPAddress;
+}
+
+/** Another container in the stack's network. */
+async function neighbour(): Promise<Docker.Container> {
+  const container = await engine.createContainer({
+    Image: process.env.POOLKIT_BASE_IMAGE ?? "debian:forky-slim",
+    Cmd: ["sleep", "300"],
+    Labels: { "poolkit.stack": stack.name },
+    HostConfig: { NetworkMode: `poolkit-${stack.name}` },
+  });
+  await container.start();
+  return container;
+}
 
 /** The most connections that each of the deployer's parts had at the same moment, from the first login on. */
 async function peakConnections(port: number, signal: AbortSignal): Promise<Map<string, number>> {
@@ -234,6 +253,28 @@ describe("rows survive", () => {
     const after = await ids();
     expect(after.postgres).not.toBe(before.postgres);
     expect(after.pgbouncer).not.toBe(before.pgbouncer);
+    await expectRowsAndHealth();
+  });
+
+  it("a new container of Postgres at another address, for which PgBouncer's resolver would not ask again", async () => {
+    const before = await ids();
+    const former = await addressOf(stack.container("postgres"));
+    await stack.container("postgres").remove({ force: true });
+    const others: Docker.Container[] = [];
+    try {
+      // Until one of them has its address.
+      while (others.length < 20) {
+        const other = await neighbour();
+        others.push(other);
+        if ((await addressOf(other)) === former) break;
+      }
+      const repaired = await project.run("node", ["cli/poolkit.js", "up", ...stack.flag]);
+      expect(repaired.code, repaired.text).toBe(0);
+    } finally {
+      for (const other of others) await other.remove({ force: true });
+    }
+    expect(await addressOf(stack.container("postgres"))).not.toBe(former);
+    expect((await ids()).pgbouncer).toBe(before.pgbouncer);
     await expectRowsAndHealth();
   });
 
