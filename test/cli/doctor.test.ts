@@ -142,6 +142,14 @@ const withObserver = (looked: NonNullable<Observation["observers"]["prometheus"]
   ...well,
   observers: { prometheus: looked, pgbouncerExporter: saw(container(names.pgbouncerExporter, "x")) },
 });
+const withDisk = (usedBytes: number, availableBytes: number): Observation => ({
+  ...well,
+  disk: saw({ usedBytes, availableBytes }),
+});
+const withEngineClock = (clockAheadSeconds: number): Observation => ({
+  ...well,
+  engine: saw({ version: "20.10", clockAheadSeconds }),
+});
 const withRevision = (revision: string | undefined): Observation => ({
   ...well,
   health: { reached: true, body: { status: "pass", configuration: { revision } } },
@@ -170,7 +178,23 @@ describe("findings", () => {
   });
 
   const cases: [string, Observation, string[]][] = [
-    ["engine gone", { ...well, engine: missed("unreachable") }, ["fail engine_unreachable"]],
+    [
+      "engine gone, and with it every look through it",
+      {
+        ...{ ...well, engine: missed("unreachable"), outOfMemory: missed("unreachable") },
+        ...{ disk: missed("unreachable"), backends: missed("unreachable") },
+        containers: {
+          ...{ postgres: missed("unreachable"), pgbouncer: missed("unreachable") },
+          app: missed("unreachable"),
+        },
+      },
+      ["fail engine_unreachable"],
+    ],
+    [
+      "engine gone, state unreadable",
+      { ...well, engine: missed("unreachable"), deployed: missed("timeout") },
+      ["fail engine_unreachable", "fail state_unreadable"],
+    ],
     ["state unreadable", { ...well, deployed: missed("timeout") }, ["fail state_unreadable"]],
     [
       "first up failed, and what it has made does not answer: nobody had the addresses to ask",
@@ -187,13 +211,38 @@ describe("findings", () => {
       { ...well, deployed: saw({ ...deployed_, pendingOperations: 1 }) },
       ["warn update_interrupted"],
     ],
-    ["disk nearly full", { ...well, disk: saw({ usedBytes: 92, availableBytes: 8 }) }, ["warn disk_full"]],
     [
-      "a large disk as full, with room for long",
-      { ...well, disk: saw({ usedBytes: 990e9, availableBytes: 10e9 }) },
-      ["warn disk_full"],
+      "a stack of a version without monitor",
+      { ...well, deployed: saw({ ...deployed_, outputs: { ...deployed_.outputs, monitorUrl: undefined } }) },
+      ["warn monitoring_incomplete"],
     ],
-    ["disk full", { ...well, disk: saw({ usedBytes: 99, availableBytes: 1 }) }, ["fail disk_full"]],
+    [
+      "a stack of a version without console",
+      { ...well, deployed: saw({ ...deployed_, outputs: { ...deployed_.outputs, consoleUrl: undefined } }) },
+      ["warn monitoring_incomplete"],
+    ],
+    ["a disk not seen", { ...well, disk: missed("timeout") }, []],
+    ["disk below 90 %", withDisk(899, 101), []],
+    ["disk nearly full", withDisk(900, 100), ["warn disk_full"]],
+    ["disk below 97 %", withDisk(969, 31), ["warn disk_full"]],
+    ["a large disk as full, with room for long", withDisk(98e9, 2e9), ["warn disk_full"]],
+    ["a large disk with less than 2 GB", withDisk(98e9, 2e9 - 1), ["fail disk_full"]],
+    ["disk full", withDisk(970, 30), ["fail disk_full"]],
+    [
+      "Postgres died of something else",
+      withContainer("postgres", { state: "stopped", exitCode: 1, lastLines: ["FATAL:  out of memory"] }),
+      ["fail postgres_unreachable"],
+    ],
+    [
+      "Postgres' container missing",
+      { ...well, containers: { ...well.containers, postgres: saw(null) } },
+      ["fail postgres_unreachable"],
+    ],
+    [
+      "Postgres' container cannot be inspected",
+      { ...well, containers: { ...well.containers, postgres: missed("timeout") } },
+      ["warn monitoring_incomplete"],
+    ],
     [
       "Postgres died of a full disk",
       withContainer("postgres", {
@@ -215,9 +264,15 @@ describe("findings", () => {
     ],
     [
       "memory nearly used up",
-      withContainer("app", { memory: { usedBytes: 95, limitBytes: 100 } }),
+      withContainer("app", { memory: { usedBytes: 90, limitBytes: 100 } }),
       ["warn out_of_memory"],
     ],
+    [
+      "nine tenths of the memory not used up",
+      withContainer("app", { memory: { usedBytes: 899, limitBytes: 1000 } }),
+      [],
+    ],
+    ["no memory limit seen", withContainer("app", { memory: null }), []],
     ["off the network", withContainer("app", { isOnNetwork: false, hasAlias: false }), ["fail dns"]],
     ["no alias", withContainer("postgres", { hasAlias: false }), ["fail dns"]],
     [
@@ -228,8 +283,18 @@ describe("findings", () => {
     ["container paused", withContainer("pgbouncer", { state: "paused" }), ["fail pgbouncer_unreachable"]],
     ["container in a restart loop", withContainer("app", { state: "restarting" }), ["fail app_unreachable"]],
     ["restarted lately", withContainer("app", { restarts: 2 }), ["warn container_restarting"]],
-    ["restarted long ago", withContainer("app", { restarts: 2, sinceSeconds: 9000 }), []],
-    ["own health check is late, service answers", withContainer("postgres", { failingCheck: "timeout" }), []],
+    [
+      "restarted within ten minutes",
+      withContainer("app", { restarts: 2, sinceSeconds: 599 }),
+      ["warn container_restarting"],
+    ],
+    ["restarted ten minutes ago", withContainer("app", { restarts: 2, sinceSeconds: 600 }), []],
+    ...(["postgres", "pgbouncer", "app"] as const).map((component): [string, Observation, string[]] => [
+      `own health check of ${component} is late, service answers`,
+      withContainer(component, { failingCheck: "timeout" }),
+      [],
+    ]),
+    ["memory not seen", { ...well, outOfMemory: missed("timeout") }, []],
     [
       "PgBouncer has no server connection yet",
       {
@@ -582,7 +647,10 @@ describe("findings", () => {
       withPostgres({ databaseSettings: { database: "poolkit", names: ["jit"] } }),
       ["warn configuration_drift"],
     ],
-    ["clock of Postgres", withPostgres({ clockAheadSeconds: -30 }), ["warn clock_skew"]],
+    ["clock of Postgres", withPostgres({ clockAheadSeconds: -2 }), ["warn clock_skew"]],
+    ["clock of Postgres not two seconds away", withPostgres({ clockAheadSeconds: -1.9 }), []],
+    ["clock of the engine", withEngineClock(2), ["warn clock_skew"]],
+    ["clock of the engine not two seconds away", withEngineClock(1.9), []],
     [
       "Prometheus stopped",
       withObserver(saw(container(names.prometheus, "prometheus", { state: "stopped", exitCode: 137 }))),
@@ -604,6 +672,161 @@ describe("findings", () => {
 
   it.each(cases)("%s", (_, seen, expected) => {
     expect(named(seen)).toEqual(expected);
+  });
+
+  const died = (change: Partial<ContainerSeen>) =>
+    withContainer("app", { state: "stopped", exitCode: 1, sinceSeconds: 30, ...change });
+  const outputs = { ...deployed_.outputs, monitorUrl: undefined };
+  const app = "poolkit-shop-app";
+  /** What was seen → the evidence of its first finding and, where it is the rule's own, the command to copy. */
+  const told: [string, Observation, string[], string?][] = [
+    [
+      "the engine that does not answer",
+      {
+        ...{ ...well, engine: missed("unreachable", "connect ENOENT /run/other.sock") },
+        deployed: saw({ ...deployed_, dockerHost: "unix:///run/other.sock" }),
+      },
+      ["Docker Engine does not answer at unix:///run/other.sock: connect ENOENT /run/other.sock"],
+    ],
+    [
+      "the state that cannot be read",
+      { ...well, deployed: missed("timeout", "no stack named 'shop' found") },
+      ["stack shop: no stack named 'shop' found"],
+    ],
+    [
+      "a stack of an older version",
+      { ...well, deployed: saw({ ...deployed_, outputs }) },
+      ["stack shop has no outputs monitorUrl and consoleUrl: it was deployed by an older version"],
+      "npx poolkit up -s shop",
+    ],
+    [
+      "an update cut short",
+      { ...well, deployed: saw({ ...deployed_, pendingOperations: 2 }) },
+      ["2 steps of an update began and have not ended"],
+    ],
+    [
+      "a full disk",
+      withDisk(9.789e9, 0.2119e9),
+      ["the file system of the data volume is 97 % full, 211 MB free"],
+    ],
+    [
+      "a clock behind",
+      withPostgres({ clockAheadSeconds: -30 }),
+      ["the clock of Postgres is 30 s behind this machine's"],
+    ],
+    ["a clock ahead", withEngineClock(2.5), ["the clock of Docker Engine is 2.5 s ahead of this machine's"]],
+    [
+      "a container that cannot be inspected",
+      { ...well, containers: { ...well.containers, app: missed("timeout", "no answer within 4 s") } },
+      [`container ${app} cannot be inspected: no answer within 4 s`],
+    ],
+    [
+      "a missing container",
+      { ...well, containers: { ...well.containers, app: saw(null) } },
+      [`container ${app} does not exist`],
+      "npx poolkit up -s shop",
+    ],
+    [
+      "a paused container",
+      withContainer("app", { state: "paused" }),
+      [`container ${app} is paused`],
+      `docker unpause ${app}`,
+    ],
+    [
+      "a container in a restart loop",
+      withContainer("app", { state: "restarting", restarts: 7, exitCode: 1, sinceSeconds: 3 }),
+      [`container ${app} restarts again and again: 7 restarts, last exit code 1 3 s ago`],
+      `docker logs --tail 50 ${app}`,
+    ],
+    [
+      "a container that was stopped, whatever its log holds",
+      died({ exitCode: 0, lastLines: ["FATAL:  terminating connection due to administrator command"] }),
+      [`container ${app} is stopped: exit code 0, 30 s ago`],
+      `docker start ${app}`,
+    ],
+    [
+      "why a container died: the last line in which it says so, and no other line",
+      died({ lastLines: ["FATAL:  a", "PANIC:  \x1b[31mb", "STATEMENT:  SELECT 's3cret', 'FATALLY'"] }),
+      [`container ${app} is stopped: exit code 1, 30 s ago`, "its last words: PANIC: [31mb"],
+      `docker start ${app}`,
+    ],
+    [
+      "a container killed at its memory limit",
+      died({ exitCode: 137, oomKilled: true }),
+      [`container ${app} was killed at its memory limit, 30 s ago`],
+    ],
+    [
+      "a container off its network",
+      withContainer("app", { isOnNetwork: false, hasAlias: false }),
+      [
+        `container ${app} is not attached to the network ${names.network}: no name resolves in it, and nobody finds it`,
+      ],
+      `docker network connect --alias app ${names.network} ${app}`,
+    ],
+    [
+      "a container without its alias",
+      withContainer("app", { hasAlias: false }),
+      [`container ${app} has no alias app in the network ${names.network}: nobody there finds it`],
+      `docker network disconnect ${names.network} ${app} && docker network connect --alias app ${names.network} ${app}`,
+    ],
+    [
+      "a restart",
+      withContainer("app", { restarts: 1, sinceSeconds: 240 }),
+      [`container ${app} was restarted 1 time, last 4 min ago`],
+      `docker logs --tail 50 ${app}`,
+    ],
+    [
+      "what a failing health check says",
+      {
+        ...withContainer("app", { failingCheck: "connect\nECONNREFUSED" }),
+        health: { reached: false, reason: "no answer" },
+      },
+      [`the health check of container ${app} fails: connect ECONNREFUSED`, "no answer"],
+    ],
+    [
+      "a health check that fails without a word",
+      {
+        ...withContainer("app", { failingCheck: "" }),
+        health: { reached: false, reason: "no answer" },
+      },
+      [`the health check of container ${app} fails`, "no answer"],
+    ],
+    [
+      "memory nearly used up",
+      withContainer("app", { memory: { usedBytes: 240 * 2 ** 20, limitBytes: 256 * 2 ** 20 } }),
+      [`container ${app} uses 240 of 256 MiB`],
+    ],
+    [
+      "processes killed at the memory limit, by container",
+      {
+        ...well,
+        outOfMemory: saw([
+          { container: app, secondsAgo: 90 },
+          { container: names.postgres, secondsAgo: 5 },
+          { container: app, secondsAgo: 40 },
+        ]),
+      },
+      [
+        `container ${app} ran out of memory 2 times, last 40 s ago`,
+        "container poolkit-shop-postgres ran out of memory 1 time, last 5 s ago",
+      ],
+    ],
+    [
+      "Prometheus removed",
+      withObserver(saw(null)),
+      ["container poolkit-shop-prometheus does not exist"],
+      "npx poolkit up -s shop",
+    ],
+    [
+      "Prometheus not seen",
+      withObserver(missed("timeout", "no answer within 4 s")),
+      ["container poolkit-shop-prometheus cannot be inspected: no answer within 4 s"],
+    ],
+  ];
+
+  it.each(told)("tell %s", (_, seen, evidence, command) => {
+    const [finding] = findingsOf(seen, place);
+    expect(finding).toMatchObject({ evidence, ...(command === undefined ? {} : { command }) });
   });
 
   it("name the process, its age and a command that ends exactly that one", () => {
