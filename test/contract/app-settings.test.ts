@@ -2,12 +2,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { parseEnv } from "node:util";
 import { describe, expect, it } from "vitest";
+import { loadConfig } from "../../app/config/config.ts";
 import { ENVIRONMENT_KEYS, LIVE_SETTINGS } from "../../app/config/settings.ts";
 import { ACQUIRE_WAIT_BOUNDS, USE_BOUNDS } from "../../app/database/measured-pool.ts";
 import { PROBE_DEADLINE_MS } from "../../app/database/probe-connection.ts";
 import { buildInfo } from "../../app/generated/build-info.ts";
 import { appSettings } from "../../infra/app-settings.ts";
 import { healthSeconds } from "../../infra/budget/deployment.ts";
+import { applyOverrides, overrideNames, overrideRange } from "../../infra/overrides.ts";
 import { presetNames, presets } from "../../infra/presets.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
@@ -15,6 +17,12 @@ const text = (file: string) => readFileSync(path.join(root, file), "utf8");
 
 /** Read by prisma.config.ts for Prisma's CLI, never by the application. */
 const TOOL_KEYS = ["DIRECT_URL", "DIRECT_URL_FILE"];
+
+const secrets = {
+  DATABASE_URL: "postgres://app:p@pgbouncer/app",
+  HEALTH_TOKEN: "t".repeat(64),
+  API_TOKEN: "u".repeat(64),
+};
 
 /** Pulumi allows 100 letters, digits, dashes, underscores and dots for a stack. */
 const longestName = "a-Stack_1.".repeat(10);
@@ -40,6 +48,21 @@ describe("variables", () => {
     // What infra leaves out must have a default in the application.
     const left = [...known.keys()].filter((key) => !written.some(([writtenKey]) => writtenKey === key));
     expect(left).toEqual(["DATABASE_ACQUIRE_TIMEOUT", "DATABASE_LEAK_THRESHOLD"]);
+  });
+
+  it("the application accepts the lowest and the highest value that infra lets anybody set", () => {
+    const outermost = (bound: "min" | "max") =>
+      Object.fromEntries(
+        overrideNames.flatMap((name) => {
+          const range = overrideRange(name);
+          return range === undefined ? [] : [[name, range[bound]]];
+        }),
+      );
+    for (const overrides of [outermost("min"), outermost("max")]) {
+      const { values } = applyOverrides(presets.dev, overrides);
+      const environment = { ...appSettings(longestName, "dev", values), ...secrets };
+      expect(loadConfig(environment, () => undefined)).toMatchObject({ ok: true });
+    }
   });
 });
 

@@ -3,6 +3,7 @@ import { accountJson } from "../../infra/budget/account-json.ts";
 import { budgetOf, failingChecks } from "../../infra/budget/budget.ts";
 import { total } from "../../infra/budget/check.ts";
 import { kitDeployment } from "../../infra/budget/deployment.ts";
+import { optionRanges, readBudgetOptions } from "../../infra/budget/options.ts";
 import { type Fix, withFix } from "../../infra/budget/smallest-fix.ts";
 import { presetNames } from "../../infra/presets.ts";
 import type { SizingInput } from "../../infra/sizing.ts";
@@ -515,6 +516,34 @@ describe("poolkit:budget", () => {
     const { problems } = budgetOf(input({ budget }));
     expect(problems).toHaveLength(1);
     expect(JSON.stringify(problems)).toContain(says);
+  });
+
+  it.each(Object.entries(optionRanges))(
+    "takes %s from its lowest value to its highest",
+    (name, { min, max }) => {
+      for (const value of [min, max]) {
+        const { options, problems } = readBudgetOptions({ [name]: value }, 4);
+        expect(problems).toEqual([]);
+        expect(options).toMatchObject({ [name]: value });
+      }
+      for (const value of [min - 1, max + 1]) {
+        const fix = `pulumi config set --path poolkit:budget.${name} ${min}`;
+        expect(readBudgetOptions({ [name]: value }, 4).problems).toMatchObject([
+          { found: String(value), fix },
+        ]);
+      }
+    },
+  );
+
+  it("assumes of what is left out what docs/configuration.md says", () => {
+    expect(readBudgetOptions({}, 4)).toEqual({
+      options: {
+        ...{ check: "refuse", otherClients: 0, otherConnections: 0, otherReplicas: 0, surge: 2 },
+        ...{ hostMegabytes: undefined, requestSeconds: undefined, transactionMilliseconds: undefined },
+        databaseCores: 4,
+      },
+      problems: [],
+    });
   });
 });
 

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { readConfig } from "../../infra/config.ts";
 
 const seed = "canary-seed-0123456789abcdef-0123456789abcdef";
@@ -11,6 +11,11 @@ beforeAll(async () => {
     call: () => ({}),
   };
   await pulumi.runtime.setMocks(mocks, "poolkit", "dev", false);
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
 });
 
 function read(config: Record<string, string>) {
@@ -112,7 +117,7 @@ const refused: [string, Record<string, string>, string, string][] = [
     '"a"',
   ],
   ["an unknown port", ports({ web: 8080 }), "poolkit:ports.web", "an unknown key"],
-  ["a privileged port", ports({ app: 80 }), "poolkit:ports.app", "80"],
+  ["a privileged port", ports({ app: 1023 }), "poolkit:ports.app", "1023"],
   ["a port past the end", ports({ app: 65_536 }), "poolkit:ports.app", "65536"],
   ["a negative port", ports({ app: -1 }), "poolkit:ports.app", "-1"],
   ["a port in quotes", ports({ app: "8080" }), "poolkit:ports.app", '"8080"'],
@@ -167,7 +172,7 @@ const refused: [string, Record<string, string>, string, string][] = [
   ["a budget that is a list", { "poolkit:budget": "[]" }, "poolkit:budget", "[]"],
   ["overrides that are no JSON", { "poolkit:overrides": "{" }, "poolkit:overrides", '"{"'],
   ["an application that is no JSON", { "poolkit:application": "{" }, "poolkit:application", '"{"'],
-  ["a short secret", { "poolkit:secretSeed": "short" }, "poolkit:secretSeed", "5 characters"],
+  ["a short secret", { "poolkit:secretSeed": "x".repeat(31) }, "poolkit:secretSeed", "31 characters"],
 ];
 
 describe("readConfig refuses", () => {
@@ -206,6 +211,17 @@ describe("readConfig refuses", () => {
     });
     expect(text).toContain("postgres://u:***@db.example");
     expect(text).not.toContain("canary");
+  });
+
+  it("a secret that is stored in plain text, where Pulumi says so, and one that is missing as missing", () => {
+    vi.stubEnv("PULUMI_CONFIG_SECRET_KEYS", '["aws:token"]');
+    expect(refusal(good)).toContain(`found    ${seed.length} characters, stored in plain text`);
+    expect(refusal({ "poolkit:preset": "dev" })).toMatch(/found {4}nothing\n/);
+    vi.stubEnv("PULUMI_CONFIG_SECRET_KEYS", '["poolkit:secretSeed"]');
+    expect(refusal(good)).toBe("accepted");
+    expect(refusal({ ...good, "poolkit:secretSeed": "short" })).toMatch(
+      /found {4}5 characters\n.*\n {4}fix {6}pulumi config set -s dev --secret poolkit:secretSeed "\$\(openssl rand -hex 32\)"/,
+    );
   });
 
   it("names the nearest key", () => {
@@ -270,6 +286,53 @@ describe("readConfig accepts", () => {
       "poolkit:budget": '{"check":"warn"}',
     });
     expect(config.budget.problems).toHaveLength(1);
+  });
+
+  it("what it would refuse and what it only advises, with a warning of it", () => {
+    const said = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+    const warnings = (config: Record<string, string>) => {
+      said.mockClear();
+      read({ ...good, ...config });
+      return said.mock.calls.map(([text]) => String(text));
+    };
+    expect(warnings({})).toEqual([]);
+    const badPath = { "poolkit:overrides": '{"connectionLimit":40}', "poolkit:budget": '{"check":"warn"}' };
+    expect(warnings(badPath)).toMatchObject([
+      expect.stringMatching(
+        /the configuration does not fit; poolkit:budget\.check: warn lets it through:\n.*poolkit:overrides\.connectionLimit\n/,
+      ),
+    ]);
+    expect(warnings({ "poolkit:budget": '{"databaseCores":1}' })).toMatchObject([
+      expect.stringMatching(/the configuration works, but:\n.*\n {4}found /),
+    ]);
+  });
+
+  it("the lowest port that needs no privilege, and the highest", () => {
+    const outermost = { app: 1024, pgbouncer: 65_535 };
+    expect(read({ ...good, ...ports(outermost) }).ports).toMatchObject(outermost);
+  });
+
+  it("the shortest secret", () => {
+    expect(refusal({ ...good, "poolkit:secretSeed": "x".repeat(32) })).toBe("accepted");
+  });
+
+  it("what belongs to others, and takes the engine's address from the docker provider", () => {
+    const others = { "docker:host": "ssh://engine.example", "aws:poolkit:region": "eu-west-1" };
+    expect(read({ ...good, ...others }).dockerHost).toBe("ssh://engine.example");
+    expect(read(good).dockerHost).toBeUndefined();
+  });
+
+  it("a base image, and Debian's where there is none", () => {
+    const image = "registry.example/debian@sha256:0123";
+    expect(read({ ...good, "poolkit:baseImage": image }).baseImage).toBe(image);
+    expect(read(good).baseImage).toBe("debian:forky-slim");
+  });
+
+  it("an own application, whose alerts then ask nothing of the reference application's", () => {
+    expect(read(good).alertSizes.hasApplicationMetrics).toBe(true);
+    const own = { image: "registry.example/shop:1", port: 8080 };
+    const config = read({ ...good, "poolkit:application": JSON.stringify(own) });
+    expect(config.alertSizes.hasApplicationMetrics).toBe(false);
   });
 
   it("Prometheus' port for something else, where it does not run", () => {

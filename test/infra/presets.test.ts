@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { overrideNames } from "../../infra/overrides.ts";
+import { applyOverrides, overrideNames, overrideRange } from "../../infra/overrides.ts";
 import { pgbouncerPreset } from "../../infra/pooler-settings.ts";
 import { presetNames, presets } from "../../infra/presets.ts";
 import { mergePgBouncerSettings } from "../../pgbouncer/merge.ts";
@@ -13,6 +13,48 @@ describe.each(presetNames)("preset %s", (name) => {
 
   it("has every field open to poolkit:overrides", () => {
     expect(Object.keys(preset).sort()).toEqual(overrideNames.toSorted());
+  });
+});
+
+describe("poolkit:overrides", () => {
+  const ranges = overrideNames.flatMap((name) => {
+    const range = overrideRange(name);
+    return range === undefined ? [] : [{ name, min: range.min, max: range.max }];
+  });
+
+  it.each(ranges)("$name is from $min to $max, and PgBouncer takes both", ({ name, min, max }) => {
+    for (const value of [min, max]) {
+      const { values, problems } = applyOverrides(presets.dev, { [name]: value });
+      expect(problems).toEqual([]);
+      expect(values).toEqual({ ...presets.dev, [name]: value });
+      expect(mergePgBouncerSettings({ preset: pgbouncerPreset(values), user: {} }).problems).toEqual([]);
+    }
+    for (const value of [min - 1, max + 1]) {
+      const { values, problems } = applyOverrides(presets.dev, { [name]: value });
+      expect(problems).toMatchObject([{ path: `poolkit:overrides.${name}`, found: String(value) }]);
+      expect(values).toEqual(presets.dev);
+    }
+  });
+
+  it("takes 0 only where it means none, not endless", () => {
+    const none = ranges.filter(({ min }) => min === 0).map(({ name }) => name);
+    expect(none).toEqual(["reservePoolSize", "retryBudgetSeconds"]);
+  });
+
+  it("has two switches, and every other is a number", () => {
+    const switches = overrideNames.filter((name) => overrideRange(name) === undefined);
+    expect(switches).toEqual(["enhancedPooling", "protectData"]);
+    expect(overrideRange("toString")).toBeUndefined();
+  });
+
+  it.each([
+    ["poolSize", 91, "a whole number from 1 to 90 (connections)", "5"],
+    ["lockTimeoutSeconds", "5s", "a whole number from 1 to 86400 (seconds)", "10"],
+    ["protectData", 1, "true or false", "false"],
+  ])("says what %s may be, and a command that sets the preset's value", (name, value, allowed, preset) => {
+    expect(applyOverrides(presets.dev, { [name]: value }).problems).toMatchObject([
+      { allowed, fix: `pulumi config set --path poolkit:overrides.${name} ${preset}` },
+    ]);
   });
 });
 
