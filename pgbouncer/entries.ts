@@ -22,6 +22,9 @@ const wholeSeconds = (min: number): ValueKind => ({ type: "integer", min, max: 3
 const seconds = wholeSeconds(0);
 /** 0 is "the global one" for times, too. */
 const timeLimit = wholeSeconds(1);
+/** True for a key of an entry in which PgBouncer takes 0 as "the global one". */
+export const isGlobalAtZero = ({ kind }: EntryKey) => kind === limit || kind === timeLimit;
+
 const poolMode: ValueKind = { type: "choice", values: ["session", "transaction", "statement"] };
 const port: ValueKind = { type: "integer", min: 1, max: 65_535, unit: "" };
 

@@ -1,4 +1,4 @@
-import { databaseKeys, type EntryKey, peerKeys, userKeys } from "./entries.ts";
+import { databaseKeys, type EntryKey, isGlobalAtZero, peerKeys, userKeys } from "./entries.ts";
 import { settingProblems, unknownName } from "./merge.ts";
 import { allowedText, isAllowed, isOneLine, type Problem } from "./values.ts";
 
@@ -129,7 +129,7 @@ function entryKeyProblems(
   if (entryKey === undefined) return [unknownName(path, key, Object.keys(known))];
   if (value !== "" && isAllowed(entryKey.kind, value)) return [];
   const fix =
-    Number(value) === 0
+    isGlobalAtZero(entryKey) && value === "0"
       ? `leave it out for the global one: that is what PgBouncer takes 0 for in ${path}`
       : `give ${path} such a value, or remove it`;
   return [{ path, found: JSON.stringify(value), allowed: allowedText(entryKey.kind), fix }];

@@ -94,6 +94,9 @@ describe("renderIni", () => {
     ["a plain password", { databases: { a: { password: "x" } } }, "databases.a.password"],
     ["a peer beyond PgBouncer's numbers", { peers: { 16384: { host: "x" } } }, "peers.16384"],
     ["a peer 0, which is none", { peers: { 0: { host: "x" } } }, "peers.0"],
+    ["a peer's number written otherwise", { peers: { "1e3": { host: "x" } } }, "peers.1e3"],
+    ["a peer's number with a zero before it", { peers: { "01": { host: "x" } } }, "peers.01"],
+    ["an inherited name as a key", { databases: { a: { constructor: "x" } } }, "databases.a.constructor"],
     ["a time beyond PgBouncer's", { settings: { query_timeout: "31536001" } }, "settings.query_timeout"],
     ["a time with a unit", { settings: { query_timeout: "5s" } }, "settings.query_timeout"],
     ["a file mode without its 0", { settings: { unix_socket_mode: "770" } }, "settings.unix_socket_mode"],
@@ -108,6 +111,43 @@ describe("renderIni", () => {
   });
 });
 
+it.each([
+  [
+    "a limit of 0",
+    { users: { a: { max_user_connections: "0" } } },
+    /^leave it out for the global one: .*a\.max_user_connections$/,
+  ],
+  ["a time of 0", { databases: { a: { server_lifetime: "0" } } }, /^leave it out for the global one/],
+  ["a port of 0", { databases: { a: { port: "0" } } }, "give databases.a.port such a value, or remove it"],
+  [
+    "a word that is none",
+    { users: { a: { pool_mode: "0" } } },
+    "give users.a.pool_mode such a value, or remove it",
+  ],
+  [
+    "nothing",
+    { users: { a: { query_timeout: "" } } },
+    "give users.a.query_timeout such a value, or remove it",
+  ],
+  ["every name", { databases: { "*": { host: "x" } } }, "write an entry for each name"],
+  [
+    "a name that PgBouncer cannot read",
+    { databases: { "a b": { host: "x" } } },
+    "choose another name; dbname may be any",
+  ],
+])("says how to mend %s in an entry", (_, part, fix) => {
+  expect(iniProblems({ ...empty, ...part })).toMatchObject([
+    { fix: typeof fix === "string" ? fix : expect.stringMatching(fix) },
+  ]);
+});
+
+it("names every problem with what was found where a file must not be written", () => {
+  const settings = { default_pool_size: "-1", pool_mode: "none" };
+  expect(() => renderIni({ ...empty, settings })).toThrow(
+    /refused:\nsettings\.default_pool_size: found "-1", allowed .*\nsettings\.pool_mode: found "none", allowed /,
+  );
+});
+
 it("takes the largest of what it allows", () => {
   const settings = { query_timeout: "31536000", unix_socket_mode: "0770", query_wait_timeout: "0.5" };
   expect(iniProblems({ ...empty, settings, peers: { 16383: { host: "x" } } })).toEqual([]);
@@ -120,7 +160,7 @@ describe("renderUserlist", () => {
     expect(parseUserlist(renderUserlist(users))).toEqual(users);
   });
 
-  it.each([["plain"], [`${verifier}"\n"eve" "x`], ["md5abc"], [""]])(
+  it.each([["plain"], [`${verifier}"\n"eve" "x`], [`x" "${verifier}`], ["md5abc"], [""]])(
     "refuses %j without repeating it",
     (value) => {
       const [problem] = userlistProblems({ app: value });
@@ -181,11 +221,20 @@ describe("parseIni", () => {
   });
 
   it.each([
+    ["an unfinished header", "[pgbouncer]\n[users] x\n", { "line 2": "[users] x" }],
+    ["a setting with text before it", "[pgbouncer]\n%verbose = 1\n", { "line 2": "%verbose = 1" }],
     ["an include", "[pgbouncer]\n%include /x\n", { "line 2": "%include /x" }],
     ["text without a section", "verbose = 1\n", { "line 1": "verbose = 1" }],
     ["an unknown section", "[other]\n1 = host=x\n", { "line 2": "1 = host=x" }],
     ["a broken entry", "[databases]\na = host\n", { "line 2": "a = host" }],
   ])("keeps %s visible", (_, text, settings) => {
     expect(parseIni(text)).toEqual({ ...empty, settings });
+  });
+});
+
+describe("parseUserlist", () => {
+  it("reads doubled quotes, blanks and what follows a verifier as PgBouncer does, and no comment", () => {
+    const text = `; "eve" "${verifier}"\n  "a""b"   "c""d" more\nzoe "x"\n"zoe" x\n"am""y" ""\n`;
+    expect(parseUserlist(text)).toEqual({ 'a"b': 'c"d', 'am"y': "" });
   });
 });
