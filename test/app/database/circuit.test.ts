@@ -6,11 +6,12 @@ const failing = (code: string) => () => Promise.reject(Object.assign(new Error("
 
 /** A breaker whose way is as `way.isOpen` says. */
 function circuit() {
-  const way = { isOpen: false, trials: 0 };
+  const way = { isOpen: false, trials: 0, onTrial: () => {} };
   const states: string[] = [];
   const breaker = new Circuit({
     isReachable: async () => {
       way.trials += 1;
+      way.onTrial();
       return way.isOpen;
     },
     onChange: (state) => states.push(state),
@@ -93,6 +94,27 @@ describe("Circuit", () => {
     ]);
     await vi.advanceTimersByTimeAsync(5000);
     expect(way.trials).toBe(4);
+  });
+
+  it.each([
+    ["succeeds", async () => {}],
+    ["fails", failing("ECONNREFUSED")],
+  ])("leaves it to its trials when work from before it opened %s", async (_, outcome) => {
+    const { breaker, states, fail } = circuit();
+    const answer = Promise.withResolvers<void>();
+    const work = breaker.run(() => answer.promise.then(outcome)).catch(() => {});
+    await fail("ECONNREFUSED", 5);
+    answer.resolve();
+    await work;
+    expect(states).toEqual(["open"]);
+  });
+
+  it("makes no trial after one that was under way at its end", async () => {
+    const { breaker, way, fail } = circuit();
+    way.onTrial = () => breaker.dispose();
+    await fail("ECONNREFUSED", 5);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(way.trials).toBe(1);
   });
 
   it("makes no trial after its end", async () => {

@@ -1,107 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { SqlQuery, SqlResultSet, Transaction } from "@prisma/driver-adapter-utils";
+import type { SqlQuery, Transaction } from "@prisma/driver-adapter-utils";
 import { describe, expect, it } from "vitest";
 import type { DatabaseSettings } from "../../../app/config/config.ts";
 import { CircuitOpenError, classifyFailure } from "../../../app/database/database-failure.ts";
-import type { OpenPool } from "../../../app/database/database-pool.ts";
 import { PoolExchange } from "../../../app/database/pool-exchange.ts";
 import { CUT_OFF_MESSAGE } from "../../../app/database/pool-lease.ts";
 import { eventually } from "../../support/load.ts";
-
-const settings = (connectionLimit: number): DatabaseSettings => ({
-  connectionString: "postgres://a:b@c/d",
-  schema: "app",
-  mode: "standard",
-  connectionLimit,
-  acquireTimeoutSeconds: 5,
-  idleTimeoutSeconds: 5,
-  maxLifetimeSeconds: 60,
-  transactionMaxWaitSeconds: 1,
-  transactionTimeoutSeconds: 1,
-  leakThresholdSeconds: 2,
-  retryBudgetSeconds: 0,
-});
+import { FakePool, NO_ROWS, settings } from "../fixtures/fake-pool.ts";
 
 const QUERY: SqlQuery = { sql: "SELECT 1", args: [], argTypes: [] };
-const NO_ROWS: SqlResultSet = { columnNames: [], columnTypes: [], rows: [] };
-
-/** A pool without a database: its statements end when the test says so. */
-class FakePool implements OpenPool {
-  readonly settings: DatabaseSettings;
-  readonly statements: PromiseWithResolvers<SqlResultSet>[] = [];
-  readonly writes: PromiseWithResolvers<number>[] = [];
-  /** Filled where begins wait for the test; null = they are answered at once. */
-  begins: PromiseWithResolvers<void>[] | null = null;
-  /** What transactions were told, in order. */
-  readonly toldTransactions: string[] = [];
-  transactionFailure: Error | undefined;
-  closed = false;
-  /** Its connections in use were broken. */
-  broken = false;
-
-  constructor(settings: DatabaseSettings) {
-    this.settings = settings;
-  }
-
-  readonly adapter: OpenPool["adapter"] = {
-    provider: "postgres",
-    adapterName: "fake",
-    queryRaw: () => {
-      const statement = Promise.withResolvers<SqlResultSet>();
-      this.statements.push(statement);
-      return statement.promise;
-    },
-    executeRaw: () => {
-      const write = Promise.withResolvers<number>();
-      this.writes.push(write);
-      return write.promise;
-    },
-    executeScript: async () => {},
-    startTransaction: async () => {
-      const begin = Promise.withResolvers<void>();
-      if (this.begins === null) begin.resolve();
-      else this.begins.push(begin);
-      await begin.promise;
-      return this.#transaction();
-    },
-    getConnectionInfo: () => ({ supportsRelationJoins: true }),
-    dispose: async () => {},
-  };
-
-  counts() {
-    return null;
-  }
-
-  measurements() {
-    return null;
-  }
-
-  async close() {
-    this.closed = true;
-  }
-
-  breakUsed() {
-    this.broken = true;
-  }
-
-  #transaction(): Transaction {
-    return {
-      provider: "postgres",
-      adapterName: "fake",
-      options: { usePhantomQuery: false },
-      queryRaw: async () => {
-        if (this.transactionFailure !== undefined) throw this.transactionFailure;
-        return NO_ROWS;
-      },
-      executeRaw: async ({ sql }) => this.toldTransactions.push(sql),
-      commit: async () => {},
-      rollback: async () => {
-        this.toldTransactions.push("released");
-        throw new Error("the connection is gone");
-      },
-    };
-  }
-}
 
 async function exchangeWith(limit: number, change: Partial<DatabaseSettings> = {}) {
   const pools: FakePool[] = [];
