@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { type Config, loadConfig } from "../../../app/config/config.ts";
-import { revisionOf } from "../../../app/config/config-sources.ts";
+import { configFiles, readFileIfPresent, revisionOf } from "../../../app/config/config-sources.ts";
 import type { Environment } from "../../../app/config/environment.ts";
 
 const PASSWORD = "canary-password-7f3a";
@@ -169,6 +169,7 @@ describe("good configurations", () => {
   });
 
   it.each([
+    "PORTS",
     "NPM_TOKEN",
     "APP_TOKEN",
     "AWS_TOKEN",
@@ -238,6 +239,7 @@ describe("bad configurations", () => {
       { API_TOKENS: "x" },
       /^API_TOKENS: .* did you mean API_TOKEN\?$/,
     ],
+    ["a name of eight letters", { LOG_LEVL: "x" }, /^LOG_LEVL: .* did you mean LOG_LEVEL\?$/],
     ["startup options", { PGOPTIONS: "-c statement_timeout=1" }, /^PGOPTIONS: .* PgBouncer refuses it/],
     ["secret in two ways", { HEALTH_TOKEN_FILE: "/x" }, /^HEALTH_TOKEN: set in two ways/],
     ["short token", { HEALTH_TOKEN: "short" }, /^HEALTH_TOKEN .* has 5 characters; allowed: 43 to 512/],
@@ -307,17 +309,45 @@ describe("bad configurations", () => {
     ],
     [
       "huge",
-      inFolder("{}", { "/run/poolkit/health-token": "x".repeat(70_000) }),
-      /health-token has 70000 bytes/,
+      inFolder("{}", { "/run/poolkit/health-token": "x".repeat(65_537) }),
+      /health-token has 65537 bytes; allowed: at most 65536$/,
+    ],
+    ["null", inFolder("null"), /settings.json: is no JSON object/],
+    ["a setting that is null", inFolder('{"STOP_GRACE":null}'), /STOP_GRACE is no text but null; put it/],
+    [
+      "a misspelt key",
+      inFolder('{"STOP_GRASE":"5"}'),
+      /unknown key "STOP_GRASE"; did you mean STOP_GRACE\?$/,
+    ],
+    ["a key like no other", inFolder('{"colour":"5"}'), /unknown key "colour"$/],
+    [
+      "a short token",
+      inFolder("{}", { "/run/poolkit/health-token": "short\n" }),
+      /^HEALTH_TOKEN \(configuration folder\): has 5 characters/,
     ],
   ])("configuration folder: %s", (_name, files, expected) => {
     expect(problems(FOLDER, files).filter((problem) => expected.test(problem))).toHaveLength(1);
   });
 
-  it("says that a named file is absent", () => {
-    expect(problems({ ...GOOD, HEALTH_TOKEN: "", HEALTH_TOKEN_FILE: "/nowhere" })).toContain(
-      "HEALTH_TOKEN_FILE: there is no file /nowhere; correct the path",
-    );
+  it.each<[string, string | undefined, string]>([
+    ["absent", undefined, "HEALTH_TOKEN_FILE: there is no file /named; correct the path"],
+    [
+      "unreadable",
+      "unreadable",
+      "HEALTH_TOKEN_FILE: cannot read /named (EACCES); allow this user to read it or correct the path",
+    ],
+    ["huge", "x".repeat(65_537), "HEALTH_TOKEN_FILE: /named has 65537 bytes; allowed: at most 65536"],
+  ])("says once that a named file is %s", (_, text, problem) => {
+    const files: Files = text === undefined ? {} : { "/named": text };
+    const found = problems({ ...GOOD, HEALTH_TOKEN: "", HEALTH_TOKEN_FILE: "/named" }, files);
+    expect(found.filter((line) => line.startsWith("HEALTH_TOKEN_FILE"))).toEqual([problem]);
+  });
+
+  it("says of a named file's text where it is from", () => {
+    const environment = { ...GOOD, HEALTH_TOKEN: "", HEALTH_TOKEN_FILE: "/named" };
+    expect(problems(environment, { "/named": "short\n" })).toEqual([
+      expect.stringMatching(/^HEALTH_TOKEN \(environment \(file\)\): has 5 characters/),
+    ]);
   });
 
   it("reports all problems at once", () => {
@@ -365,6 +395,29 @@ describe("a URL in the place of a plain setting", () => {
     expect(found.map((problem) => problem.split(" ")[0]).sort()).toEqual(keys);
     expect(found.join("\n")).not.toContain(PASSWORD.slice(0, 6));
     expect(found[0]).toMatch(/found something like a URL \(not shown\); allowed: /);
+  });
+});
+
+describe("files", () => {
+  it("are as large as 64 KiB", () => {
+    const settings = '{"DATABASE_CONNECTION_LIMIT":"10"}'.padEnd(65_536);
+    expect(config(FOLDER, inFolder(settings)).database.connectionLimit).toBe(10);
+  });
+
+  it("are those of the folder and those that variables name, where there are any", () => {
+    const named = { HEALTH_TOKEN_FILE: "/run/secrets/health", API_TOKEN_FILE: "" };
+    expect(configFiles({})).toEqual([]);
+    expect(configFiles(named)).toEqual(["/run/secrets/health"]);
+    expect(configFiles({ ...FOLDER, ...named })).toEqual([
+      ...Object.keys(inFolder("{}")),
+      "/run/secrets/health",
+    ]);
+  });
+
+  it("that are absent are told from those that cannot be read", () => {
+    expect(readFileIfPresent(import.meta.filename)?.toString()).toContain("readFileIfPresent(import");
+    expect(readFileIfPresent(`${import.meta.filename}.absent`)).toBeUndefined();
+    expect(() => readFileIfPresent(import.meta.dirname)).toThrow("EISDIR");
   });
 });
 
