@@ -53,6 +53,10 @@ describe("LogSampler", () => {
     sampler.admits("a");
     vi.advanceTimersByTime(5000);
     expect(told).toHaveLength(1);
+    for (let line = 0; line < 103; line++) sampler.admits("a");
+    vi.advanceTimersByTime(1000);
+    expect(told).toEqual([{ a: 50, b: 20 }, { a: 3 }]);
+    expect(sampler.leftOut).toBe(73);
   });
 });
 
@@ -75,6 +79,7 @@ describe("the application's logger", () => {
       request.log.info("not told");
       request.log.warn({ a: 1 }, "told");
       request.log.child({ b: 2 }).error("by a child");
+      request.log.fatal("last words");
       throw new Error("broke");
     });
     server.get("/fails", async () => {
@@ -91,6 +96,16 @@ describe("the application's logger", () => {
     expect(begun).toHaveLength(100);
     expect(withMessage("request completed").map(({ reqId }) => reqId)).toEqual(begun);
     expect(sampler.leftOut).toBe(60);
+  });
+
+  it.each([
+    ["trace", 2],
+    ["info", 2],
+    ["warn", 0],
+  ])("tells of requests at the level %s: %i lines", async (level, count) => {
+    server.log.level = level;
+    await server.inject("/quick");
+    expect(lines).toHaveLength(count);
   });
 
   it("tells of every failed request, up to the sample of failures", async () => {
@@ -119,6 +134,7 @@ describe("the application's logger", () => {
     expect(lines).toEqual([
       expect.objectContaining({ ...told, level: 40, a: 1, msg: "told" }),
       expect.objectContaining({ ...told, level: 50, b: 2, msg: "by a child" }),
+      expect.objectContaining({ ...told, level: 60, msg: "last words" }),
       expect.objectContaining({
         ...told,
         level: 50,
