@@ -7,7 +7,7 @@ import {
   TRANSITIONS,
   transition,
 } from "../../../app/processing/stage-machine.ts";
-import { moveFor } from "../../../app/processing/stage-outcome.ts";
+import { moveFor, type StageOutcome } from "../../../app/processing/stage-outcome.ts";
 import { analyse } from "../../../app/processing/stages/analysis.ts";
 import { summarise } from "../../../app/processing/stages/summary.ts";
 import { countTranscript } from "../../../app/processing/stages/transcript-counts.ts";
@@ -47,35 +47,44 @@ describe("the table of transitions", () => {
 
 describe("moveFor", () => {
   const claim = { sessionId: "s", stage: "ANALYSIS", attempts: 2 } as const;
+  const nothing = {
+    ...{ session_id: "s", stage: "ANALYSIS", result: null, error: null, delay_seconds: null },
+    ...{ attempts_returned: 0, next_stage: null, session_status: null, messages: [] },
+  };
+  const messages = [say("USER", 0, "x")];
+  const failed = { status: "FAILED", error: "no luck", session_status: "FAILED" };
 
-  it("tries again while attempts are left, then fails the session", () => {
-    const retry = { event: "retry", error: "no luck" } as const;
-    expect(moveFor(claim, retry, 3)).toMatchObject({
-      status: "PENDING",
-      delay_seconds: 2,
-      session_status: null,
-    });
-    expect(moveFor(claim, retry, 2)).toMatchObject({
-      status: "FAILED",
-      delay_seconds: null,
-      session_status: "FAILED",
-      error: "no luck",
-    });
+  it.each<[string, StageOutcome, object]>([
+    [
+      "ends the stage with its result and begins the next",
+      { event: "complete", result: { words: 3 }, messages },
+      {
+        ...{ status: "COMPLETED", result: { words: 3 }, messages },
+        ...{ next_stage: "SUMMARY", session_status: "PROCESSING" },
+      },
+    ],
+    [
+      "ends a stage that makes no messages",
+      { event: "complete", result: {} },
+      { status: "COMPLETED", result: {}, next_stage: "SUMMARY", session_status: "PROCESSING" },
+    ],
+    [
+      "tries again while attempts are left",
+      { event: "retry", error: "no luck" },
+      { status: "PENDING", error: "no luck", delay_seconds: 2 },
+    ],
+    ["fails the session", { event: "fail", error: "no luck" }, failed],
+    [
+      "lets somebody else do at once what was handed back, and gives the attempt back",
+      { event: "handBack" },
+      { status: "PENDING", delay_seconds: 0, attempts_returned: 1 },
+    ],
+  ])("%s", (_, outcome, change) => {
+    expect(moveFor(claim, outcome, 3)).toEqual({ ...nothing, ...change });
   });
 
-  it("begins the next stage with the end of this one, and gives the attempt back with a hand-back", () => {
-    expect(moveFor(claim, { event: "complete", result: {} }, 3)).toMatchObject({
-      status: "COMPLETED",
-      next_stage: "SUMMARY",
-      session_status: "PROCESSING",
-      delay_seconds: null,
-    });
-    expect(moveFor(claim, { event: "handBack" }, 3)).toMatchObject({
-      status: "PENDING",
-      delay_seconds: 0,
-      attempts_returned: 1,
-      next_stage: null,
-    });
+  it("fails the session with its last attempt", () => {
+    expect(moveFor(claim, { event: "retry", error: "no luck" }, 2)).toEqual({ ...nothing, ...failed });
   });
 });
 
