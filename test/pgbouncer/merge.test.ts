@@ -32,6 +32,8 @@ describe("mergePgBouncerSettings", () => {
     ["listen_addr", "0.0.0.0", '"0.0.0.0"', "remove pgbouncer.listen_addr"],
     ["logfile", "/var/log/x", '"/var/log/x"', "remove pgbouncer.logfile"],
     ["ignore_startup_parameters", "search_path", '"search_path"', '"search_path,options"'],
+    ["ignore_startup_parameters", "no_options", '"no_options"', '"no_options,options"'],
+    ["job_name", "a\nb", String.raw`"a\nb"`, "or remove it to keep pgbouncer"],
     ["toString", "1", "unknown setting", ""],
   ])("refuses %s = %s", (key, value, found, fix) => {
     const { problems } = mergePgBouncerSettings({ preset: {}, user: { [key]: value } });
@@ -39,6 +41,33 @@ describe("mergePgBouncerSettings", () => {
     expect(problems[0]).toMatchObject({ path: `pgbouncer.${key}` });
     expect(problems[0]?.found).toContain(found);
     expect(problems[0]?.fix).toContain(fix);
+  });
+
+  it.each([
+    ["a list with options", "search_path, options", "search_path, options"],
+    ["what the exporter sends, alone", "extra_float_digits", "extra_float_digits"],
+    ["no list", "", ""],
+  ])("lets PgBouncer swallow %s", (_, value, written) => {
+    const { settings, problems } = mergePgBouncerSettings({
+      preset: {},
+      user: { ignore_startup_parameters: value },
+    });
+    expect(problems).toEqual([]);
+    expect(settings.ignore_startup_parameters).toBe(written);
+  });
+
+  it("takes a switch as PgBouncer writes it", () => {
+    const user = { application_name_add_host: false, tcp_keepalive: true };
+    const { settings } = mergePgBouncerSettings({ preset: {}, user });
+    expect(settings).toMatchObject({ application_name_add_host: "0", tcp_keepalive: "1" });
+  });
+
+  it("says what holds in the place of a setting that is fixed or withheld", () => {
+    const user = { listen_port: 5432, auth_user: "eve" };
+    expect(mergePgBouncerSettings({ preset: {}, user }).problems).toMatchObject([
+      { allowed: expect.stringMatching(/^6432 /) },
+      { allowed: expect.stringMatching(/^nothing: the kit writes the userlist/) },
+    ]);
   });
 
   it("tells all problems at once", () => {

@@ -97,6 +97,21 @@ describe("parseTranscript", () => {
     ).toEqual([say("USER", 0, "one\n\ntwo"), say("ASSISTANT", 3, "three")]);
   });
 
+  it("begins a message at the beginning of a line only", () => {
+    const quoting =
+      "[2026-11-01T09:00:00Z] User: one\n[2026-11-01T09:00:02Z] Assistant: you said\n> [2026-11-01T09:00:00Z] User: one";
+    expect(parseTranscript(quoting)).toEqual([
+      say("USER", 0, "one"),
+      say("ASSISTANT", 2, "you said\n> [2026-11-01T09:00:00Z] User: one"),
+    ]);
+  });
+
+  it("takes as many messages, and as long ones, as a conversation may have", () => {
+    expect(parseTranscript("[2026-11-01T09:00:00Z] User: x\n".repeat(5000))).toHaveLength(5000);
+    const [longest] = parseTranscript(`[2026-11-01T09:00:00Z] User: ${"x".repeat(20_000)}\n \n`);
+    expect(longest?.content).toHaveLength(20_000);
+  });
+
   it("drops messages without text", () => {
     expect(parseTranscript("[2026-11-01T09:00:00Z] User:\n \n[2026-11-01T09:00:01Z] System: x")).toEqual([
       say("SYSTEM", 1, "x"),
@@ -167,15 +182,44 @@ describe("stages", () => {
       sentiment: "NEUTRAL",
     });
     expect(analyse([say("ASSISTANT", 0, "Great!")])).toMatchObject({
-      sentiment: "NEUTRAL",
-      averageResponseSeconds: null,
+      ...{ sentiment: "NEUTRAL", responses: 0 },
+      ...{ firstResponseSeconds: null, averageResponseSeconds: null, longestResponseSeconds: null },
     });
+  });
+
+  it.each([
+    ["an answer within a second", 0.5, 0.5],
+    ["no time that runs backwards, by another clock", -3, 0],
+  ])("measure %s", (_, seconds, response) => {
+    const answered = [say("USER", 10, "x"), say("ASSISTANT", 10 + seconds, "y")];
+    expect(analyse(answered).firstResponseSeconds).toBe(response);
+  });
+
+  it.each([
+    ["it works", "POSITIVE"],
+    ["broken", "NEGATIVE"],
+    ["broken, and broken again, but thanks", "NEGATIVE"],
+    ["as it was", "NEUTRAL"],
+  ])("find %j %s", (content, sentiment) => {
+    expect(analyse([say("USER", 0, content)]).sentiment).toBe(sentiment);
   });
 
   it("summarise by question, last answer and what came up most", () => {
     expect(summarise(talk)).toMatchObject({ question: "My invoice is wrong!", answer: "You are welcome." });
     expect(summarise(talk).topics[0]).toBe("invoice");
+    const talked = [
+      say("USER", 0, "The tax of May, hello: ab cd"),
+      say("SYSTEM", 1, "one two ten six TAX may may"),
+    ];
+    expect(summarise(talked).topics).toEqual(["may", "tax", "one", "two", "ten"]);
     expect(summarise([])).toEqual({ question: null, answer: null, topics: [] });
+  });
+
+  it("quote on one line, in full up to 200 characters", () => {
+    const question = (content: string) => summarise([say("USER", 0, content)]).question;
+    expect(question("one\n\n  two")).toBe("one two");
+    expect(question("x".repeat(200))).toBe("x".repeat(200));
+    expect(question("x".repeat(201))).toBe(`${"x".repeat(199)}…`);
   });
 
   it("never cut a character in half, which Postgres could not store", () => {
