@@ -35,6 +35,16 @@ describe("readScrapeJobs", () => {
     });
   });
 
+  it.each(["localhost.example:1", "my-localhost:1", "127.0.0.1.example:1", "x127.0.0.1:1"])(
+    "takes %s, which only looks like the loopback",
+    (target) => {
+      expect(read({ backup: { targets: [target] } })).toMatchObject({
+        jobs: [{ targets: [target] }],
+        problems: [],
+      });
+    },
+  );
+
   it("keeps a parameter whose name every object has", () => {
     const { jobs, problems } = read(JSON.parse('{"a":{"targets":["a:1"],"params":{"__proto__":["x"]}}}'));
     expect(problems).toEqual([]);
@@ -70,6 +80,9 @@ describe("readScrapeJobs", () => {
     ["a path with a query", { targets, metrics_path: "/a?b=c" }, `${job}.metrics_path`, "/a?b=c"],
     ["a path that is null", { targets, metrics_path: null }, `${job}.metrics_path`, "null"],
     ["a scheme in capitals", { targets, scheme: "HTTPS" }, `${job}.scheme`, '"HTTPS"'],
+    ["text before an IPv6 address", { targets: ["a[::2]:1"] }, `${job}.targets[0]`, "a[::2]"],
+    ["text behind an IPv6 address", { targets: ["[::2]a:1"] }, `${job}.targets[0]`, "[::2]a"],
+    ["text behind a scheme", { targets, scheme: "https:" }, `${job}.scheme`, '"https:"'],
     ["another scheme", { targets, scheme: "ftp" }, `${job}.scheme`, '"ftp"'],
     ["parameters as a list", { targets, params: ["a=b"] }, `${job}.params`, "a=b"],
     ["a parameter without a list", { targets, params: { a: "b" } }, `${job}.params.a`, '"b"'],
@@ -111,6 +124,23 @@ describe("readScrapeJobs", () => {
     ]);
   });
 
+  it.each<[string, unknown, string]>([
+    ["no targets", undefined, "pulumi config set --path 'poolkit:scrape.backup.targets[0]' <host:port>"],
+    ["an empty list", [], "pulumi config set --path 'poolkit:scrape.backup.targets[0]' <host:port>"],
+    [
+      "a text, which Pulumi would not make a list of",
+      "a:1",
+      "pulumi config rm --path 'poolkit:scrape.backup.targets', then pulumi config set --path 'poolkit:scrape.backup.targets[0]' <host:port>",
+    ],
+    [
+      "a second target that is none",
+      ["a:1", "b"],
+      "pulumi config set --path 'poolkit:scrape.backup.targets[1]' <host:port>",
+    ],
+  ])("says how to mend %s", (_, given, fix) => {
+    expect(read({ backup: { targets: given } }).problems).toMatchObject([{ fix }]);
+  });
+
   it("names the nearest key", () => {
     const { problems } = read({ backup: { targets, param: {} } });
     expect(problems[0]?.fix).toContain("did you mean poolkit:scrape.backup.params?");
@@ -119,7 +149,7 @@ describe("readScrapeJobs", () => {
   it("never shows a password", () => {
     const { problems } = read({
       one: { targets: ["user:canary@db.example:9854"] },
-      two: { targets, params: { target: ["https://user:canary@shop.example"] } },
+      two: { targets, params: { target: ["https://shop.example", "https://user:canary@shop.example"] } },
     });
     expect(problems.map(({ found }) => found)).toEqual(["an address with a login", "a URL with a password"]);
     expect(JSON.stringify(problems)).not.toContain("canary");

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseIni, parseUserlist } from "../../pgbouncer/parse.ts";
 import { iniProblems, renderIni, renderUserlist, userlistProblems } from "../../pgbouncer/render.ts";
-import { sameValue, type ValueKind } from "../../pgbouncer/values.ts";
+import { allowedText, isAllowed, sameValue, type ValueKind } from "../../pgbouncer/values.ts";
 
 const verifier = "SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy";
 const empty = { settings: {}, databases: {}, users: {}, peers: {} };
@@ -183,6 +183,31 @@ describe("userlistProblems", () => {
 
   it("takes a role of as many bytes as Postgres takes", () => {
     expect(userlistProblems({ [`${"é".repeat(31)}x`]: verifier })).toEqual([]);
+  });
+});
+
+describe("isAllowed", () => {
+  it.each<[ValueKind, string, readonly string[], readonly string[]]>([
+    [
+      { type: "integer", min: 2, max: 10, unit: "connections" },
+      "a whole number from 2 to 10 (connections)",
+      ["2", "10"],
+      ["1", "11", "02", "+2", "2.0", " 2", "2x", ""],
+    ],
+    [{ type: "integer", min: 0, max: 9, unit: "" }, "a whole number from 0 to 9", ["0"], ["-1"]],
+    [
+      { type: "seconds", max: 10 },
+      "a number of seconds from 0 to 10",
+      ["0", "0.5", "10"],
+      ["10.1", "05", ".5", "5.", "5e0", "-0", "5s", ""],
+    ],
+    [{ type: "flag" }, "0 or 1", ["0", "1"], ["2", "01", "true", ""]],
+    [{ type: "choice", values: ["a", "b"] }, "a, b", ["a", "b"], ["A", "a, b", ""]],
+    [{ type: "octal" }, "a file mode in octal, e.g. 0770", ["0770"], ["00770", "07701", "10770", "0778"]],
+  ])("of %o", (kind, text, allowed, refused) => {
+    expect(allowedText(kind)).toBe(text);
+    expect(allowed.filter((value) => !isAllowed(kind, value))).toEqual([]);
+    expect(refused.filter((value) => isAllowed(kind, value))).toEqual([]);
   });
 });
 
