@@ -53,6 +53,13 @@ describe("the reference application", () => {
   });
 });
 
+it("both get every URL as a secret", async () => {
+  const given = [referenceForm(args()), own({ directUrlVariable: "DIRECT_URL" })];
+  const urls = given.flatMap(({ files }) => Object.entries(files).filter(([name]) => name.endsWith("-url")));
+  expect(urls).toHaveLength(5);
+  for (const [name, url] of urls) expect(await pulumi.isSecret(pulumi.output(url)), name).toBe(true);
+});
+
 describe("an own application", () => {
   it("gets one URL, through PgBouncer and without parameters, and no other login", async () => {
     expect(await filesOf(own({}))).toEqual({ "database-url": viaPooler, "health-token": "health" });

@@ -142,18 +142,16 @@ const refused: [string, Record<string, string>, string, string][] = [
     "poolkit:databaseName",
     "xxx",
   ],
-  [
-    "a reserved database name",
-    { "poolkit:databaseName": "pgbouncer" },
+  ...[
+    // What is there already, and what opens all of them to everybody in pg_hba.conf.
+    ...["postgres", "template0", "template1", "pgbouncer"],
+    ...["all", "replication", "samegroup", "samerole", "sameuser"],
+  ].map((name): [string, Record<string, string>, string, string] => [
+    `the database name ${name}`,
+    { "poolkit:databaseName": name },
     "poolkit:databaseName",
-    '"pgbouncer"',
-  ],
-  [
-    "a database name that opens all of them to everybody in pg_hba.conf",
-    { "poolkit:databaseName": "all" },
-    "poolkit:databaseName",
-    '"all"',
-  ],
+    JSON.stringify(name),
+  ]),
   ["an empty database name", { "poolkit:databaseName": "" }, "poolkit:databaseName", '""'],
   ["a base image with a space", { "poolkit:baseImage": "debian forky" }, "poolkit:baseImage", "debian forky"],
   [
@@ -224,6 +222,17 @@ describe("readConfig refuses", () => {
     );
   });
 
+  it("a misspelt preset, and offers the nearest one", () => {
+    const preset = (config: Record<string, string>) => {
+      const lines = refusal({ "poolkit:secretSeed": seed, ...config }).split("\n");
+      return lines[lines.indexOf("  poolkit:preset") + 3]?.trim();
+    };
+    expect(preset({ "poolkit:preset": "high-lod" })).toMatch(
+      /^fix +pulumi config set -s dev .*preset high-load$/,
+    );
+    expect(preset({ "poolkit:preset": "staging" })).toMatch(/preset dev$/);
+  });
+
   it("names the nearest key", () => {
     expect(refusal({ ...good, "poolkit:prest": "dev" })).toContain("did you mean poolkit:preset?");
     // A dot in a key's own name is no path: with --path Pulumi would remove nothing and say nothing.
@@ -246,7 +255,7 @@ describe("readConfig accepts", () => {
     const config = read({ ...good, "poolkit:overrides": '{"poolSize":7,"protectData":true}' });
     expect(config.sizes.protectData).toBe(true);
     expect(config.pgbouncer.settings.default_pool_size).toBe("7");
-    expect(config.poolLimits.pgbouncerPool).toBe(7);
+    expect(config.poolLimits).toMatchObject({ pgbouncerPool: 7, pgbouncerClients: 50 });
   });
 
   it("further targets of Prometheus", () => {
@@ -310,6 +319,12 @@ describe("readConfig accepts", () => {
   it("the lowest port that needs no privilege, and the highest", () => {
     const outermost = { app: 1024, pgbouncer: 65_535 };
     expect(read({ ...good, ...ports(outermost) }).ports).toMatchObject(outermost);
+  });
+
+  it("the longest name of a database, which is poolkit where none is given", () => {
+    const longest = `_${"x1".repeat(31)}`;
+    expect(read({ ...good, "poolkit:databaseName": longest }).databaseName).toBe(longest);
+    expect(read(good).databaseName).toBe("poolkit");
   });
 
   it("the shortest secret", () => {
