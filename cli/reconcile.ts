@@ -12,6 +12,7 @@ import {
   type PendingCreate,
   parseState,
   pendingCreates,
+  pendingUpdates,
   type StackState,
   withCreatesSettled,
 } from "./stack-state.ts";
@@ -21,31 +22,31 @@ import { UserError } from "./user-error.ts";
 export interface Reconciled {
   /** Pulumi's exit code. */
   readonly code: number;
-  /** Objects in Postgres to look at once the update has brought its container back; then to update once more. */
+  /** What to look at once the update has brought its container back; then to update once more. */
   readonly unread: readonly string[];
 }
 
 /**
  * Tells the state what it cannot know, where that would make the next update fail or do nothing: what a killed update had
  * made (its names are taken), containers that were removed or stopped by hand (with Postgres gone, a full refresh cannot
- * read the roles in it), and what there is after an update that failed in Postgres. Does nothing, and asks Pulumi nothing
- * more, for a stack that is as it should be.
+ * read the roles in it), and what there is after an update that failed in Postgres or was killed while it changed
+ * something. Does nothing, and asks Pulumi nothing more, for a stack that is as it should be.
  */
 export async function reconcile(stack: string): Promise<Reconciled> {
   const exported = await capturePulumi(["stack", "export", "--stack", stack]);
   if (exported.code !== 0) throw new UserError(pulumiMessage(exported.stderr));
   const state = parseState(exported.stdout);
-  const failed = failedInPostgres(state);
+  const unsure = [...failedInPostgres(state), ...pendingUpdates(state)];
   const made = await madeByKilledUpdate(stack, state);
   const gone = await goneContainers(state);
   const changed = [...made, ...gone];
   if (changed.length > 0) {
-    return { code: await refresh(stack, changed), unread: failed };
+    return { code: await refresh(stack, changed), unread: unsure };
   }
-  if (failed.length > 0) {
-    process.stderr.write("poolkit: the last update failed in Postgres; looking at what it had done\n");
-    // Where Postgres does not answer, the update itself may be what mends that.
-    await refresh(stack, failed);
+  if (unsure.length > 0) {
+    process.stderr.write("poolkit: the last update did not come to its end; looking at what it had done\n");
+    // Where what it changed does not answer, the update itself may be what mends that.
+    await refresh(stack, unsure);
   }
   return { code: 0, unread: [] };
 }

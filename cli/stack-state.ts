@@ -61,6 +61,13 @@ export function failedInPostgres({ deployment }: StackState): string[] {
   );
 }
 
+/** What a killed update was changing: it may have come to its new values, while the state says the former ones. */
+export function pendingUpdates({ deployment }: StackState): string[] {
+  return (deployment.pending_operations ?? []).flatMap(({ type, resource: { urn } }) =>
+    type === "updating" ? [urn] : [],
+  );
+}
+
 const administration = z.object({
   host: z.string(),
   port: z.coerce.number(),

@@ -18,7 +18,7 @@ export async function up(stack: string, pulumiOptions: readonly string[]): Promi
   const update = () => runPulumi(["up", "--stack", stack, "--yes", "--skip-preview", ...pulumiOptions]);
   let code = await update();
   if (reconciled.unread.length > 0) {
-    process.stderr.write("poolkit: an earlier update failed in Postgres; looking at what it had done\n");
+    process.stderr.write("poolkit: an earlier update did not come to its end; looking at what it had done\n");
     const refreshed = await refresh(stack, reconciled.unread);
     if (code === 0) code = refreshed || (await update());
   }

@@ -6,6 +6,7 @@ import {
   failedInPostgres,
   parseState,
   pendingCreates,
+  pendingUpdates,
   withCreatesSettled,
 } from "../../cli/stack-state.ts";
 
@@ -60,6 +61,17 @@ it("finds what failed in Postgres: not a container, which the program replaces i
   const resources = [provider, role, { ...role, urn: "failed", initErrors }, { ...container, initErrors }];
   expect(failedInPostgres(state({ resources }))).toEqual(["failed"]);
   expect(failedInPostgres(state({}))).toEqual([]);
+});
+
+it("finds what a killed update was changing", () => {
+  const role = { urn: "role", type: "postgresql:index/role:Role" };
+  const pending_operations = [
+    { type: "updating", resource: role },
+    { type: "creating", resource: container },
+    { type: "deleting", resource: container },
+  ];
+  expect(pendingUpdates(state({ pending_operations }))).toEqual(["role"]);
+  expect(pendingUpdates(state({}))).toEqual([]);
 });
 
 it("finds the containers that should run: not one that a replacement has deleted", () => {

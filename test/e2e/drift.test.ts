@@ -104,9 +104,12 @@ describe("drift", () => {
     await stack.container("postgres").stop();
     await stack.must(["refresh", "--yes", "--target", "**::database-server", ...stack.flag]);
     expect(await plan()).toEqual({
-      "app-health": ["triggers.postgres"],
+      "app-health": ["triggers.pgbouncerConfig", "triggers.postgres"],
       "database-gate": ["triggers.server"],
       "database-server": ["mustRun", "ports"],
+      // PgBouncer knows the container by its id.
+      "pooler-client-limits": ["heldAt"],
+      "pooler-config": ["databases.poolkit.host"],
     });
     await stack.mustUp();
     await expectRowsAndHealth();
