@@ -81,6 +81,7 @@ export async function withMigrationEngine<T>(
 }
 
 type PgAdapter = Awaited<ReturnType<PrismaPg["connect"]>>;
+type DriverPool = ReturnType<PgAdapter["underlyingDriver"]>;
 
 /**
  * Sends each script whole. The adapter would cut it at every semicolon, also inside functions and texts, and a failure
@@ -94,6 +95,7 @@ function wholeScripts(
   adapter.executeScript = async (script) => {
     try {
       await runInterruptibly(adapter.underlyingDriver(), script, interruption);
+      await refuseOpenTransaction(adapter.underlyingDriver());
       // A pg_dump leaves its session without one, and the engine would not find its own table any more.
       await adapter.underlyingDriver().query("RESET search_path");
     } catch (error) {
@@ -105,9 +107,23 @@ function wholeScripts(
   return adapter;
 }
 
+/**
+ * What a script did in a transaction that it did not end would go with the session, and with it the record that it was
+ * applied: everything would end well, and nothing be there.
+ */
+async function refuseOpenTransaction(pool: DriverPool): Promise<void> {
+  // Outside of a transaction every statement begins one of its own.
+  const { rows } = await pool.query<{ open: boolean }>(
+    "SELECT transaction_timestamp() <> statement_timestamp() AS open",
+  );
+  if (!rows[0]?.open) return;
+  await pool.query("ROLLBACK");
+  throw new Error("it leaves its transaction open, so that was rolled back; end it with COMMIT");
+}
+
 /** Runs a script, and cancels it in the database as soon as the signal is aborted: else it would go on without us. */
 async function runInterruptibly(
-  pool: ReturnType<PgAdapter["underlyingDriver"]>,
+  pool: DriverPool,
   script: string,
   { signal, cancel }: Interruption,
 ): Promise<void> {

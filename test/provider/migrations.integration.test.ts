@@ -174,6 +174,17 @@ describe.skipIf(!(await engineAvailable()))("Migrations", () => {
     await expect(plugin.create("Migrations", inputs())).rejects.toThrow(/1_bad\/migration.sql line 2\)/);
   });
 
+  it("refuses a script that leaves its transaction open: what it did would go with its session", async () => {
+    write("1_init", 'CREATE TABLE "one" (id int)');
+    write("2_open", 'BEGIN;\nCREATE TABLE "two" (id int);\n');
+    write("3_next", 'CREATE TABLE "three" (id int)');
+    const refused = plugin.create("Migrations", inputs());
+    await expect(refused).rejects.toThrow(/migration 2_open failed .* leaves its transaction open.*COMMIT/);
+    const tables =
+      "SELECT tablename FROM pg_tables WHERE schemaname = 'app' AND tablename <> '_prisma_migrations'";
+    expect(await sql(`d${database}`, tables)).toEqual([{ tablename: "one" }]);
+  });
+
   it("takes back a search_path that a script has set for its session, as pg_dump's do", async () => {
     write(
       "1_baseline",
