@@ -117,29 +117,35 @@ async function portProblems(
   containers: readonly Docker.ContainerInfo[],
   checkMachine: boolean,
 ): Promise<Problem[]> {
-  const problems = await Promise.all(
-    Object.entries(ports).map(async ([path, { port, container }]): Promise<Problem[]> => {
-      const twin = Object.entries(ports).find(([other, same]) => other < path && same.port === port)?.[0];
-      const owner = containers.find(({ Ports }) => Ports.some(({ PublicPort }) => PublicPort === port));
+  const wanted = Object.entries(ports);
+  const problems = wanted.map(async ([path, { port, container }]): Promise<Problem[]> => {
+    const refused = (found: string, rest: Partial<Problem> = {}): Problem[] => {
       const fix = `pulumi config set --path ${path} <a free port>`;
-      if (twin !== undefined)
-        return [{ path, found: `${port}, as ${twin}`, allowed: "a port of its own", fix }];
-      const name = owner?.Names[0]?.slice(1);
-      if (owner?.Labels["poolkit.stack"] === stack) {
-        if (name === container) return [];
-        // The one that wants it is made while the other still runs: the engine would refuse it, with the former one gone.
-        const fix = `first another port for ${name}, with a \`pulumi up\` of its own; then this one`;
-        return [
-          { path, found: `${port}, published by ${name} until it has moved`, allowed: "a free port", fix },
-        ];
-      }
-      if (name !== undefined)
-        return [{ path, found: `${port}, published by ${name}`, allowed: "a free port", fix }];
-      if (!checkMachine || (await isFree(port))) return [];
-      return [{ path, found: `${port}, used by a process of this machine`, allowed: "a free port", fix }];
-    }),
+      return [{ path, found: `${port}, ${found}`, allowed: "a free port", fix, ...rest }];
+    };
+    const twin = wanted.find(([other, same]) => other < path && same.port === port)?.[0];
+    if (twin !== undefined) return refused(`as ${twin}`, { allowed: "a port of its own" });
+    const owner = containers.find((one) => isInTheWay(one, port));
+    if (owner === undefined) {
+      return checkMachine && !(await isFree(port)) ? refused("used by a process of this machine") : [];
+    }
+    const name = owner.Names[0]?.slice(1) ?? owner.Id.slice(0, 12);
+    if (owner.Labels["poolkit.stack"] !== stack) return refused(`published by ${name}`);
+    if (name === container) return [];
+    // The one that wants it is made while the other still runs: the engine would refuse it, with the former one gone.
+    return refused(`published by ${name} until it has moved`, {
+      fix: `first another port for ${name}, with a \`pulumi up\` of its own; then this one`,
+    });
+  });
+  return (await Promise.all(problems)).flat();
+}
+
+/** Whether the container publishes the port where ours would be: TCP on 127.0.0.1, by itself or with all addresses. */
+function isInTheWay({ Ports }: Docker.ContainerInfo, port: number): boolean {
+  return Ports.some(
+    ({ PublicPort, Type, IP }) =>
+      PublicPort === port && Type === "tcp" && /^(127\.0\.0\.1|0\.0\.0\.0|)$/.test(IP ?? ""),
   );
-  return problems.flat();
 }
 
 /** Only a local engine shares its ports with this machine. */

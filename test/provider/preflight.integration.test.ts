@@ -37,10 +37,15 @@ describe.skipIf(!(await engineAvailable()))("preflight", () => {
     return result.problems as Properties[];
   }
 
-  async function publish(stack: string, port: number): Promise<string> {
-    const options = { ExposedPorts: { "80/tcp": {} }, Labels: { "poolkit.stack": stack }, Image: baseImage };
+  async function publish(
+    stack: string,
+    port: number,
+    { protocol = "tcp", ip = "127.0.0.1" } = {},
+  ): Promise<string> {
+    const inside = `80/${protocol}`;
+    const options = { ExposedPorts: { [inside]: {} }, Labels: { "poolkit.stack": stack }, Image: baseImage };
     const name = `poolkit-test-preflight-${port}`;
-    const HostConfig = { PortBindings: { "80/tcp": [{ HostIp: "127.0.0.1", HostPort: String(port) }] } };
+    const HostConfig = { PortBindings: { [inside]: [{ HostIp: ip, HostPort: String(port) }] } };
     container = await docker.createContainer({ ...options, name, Cmd: ["sleep", "60"], HostConfig });
     await container.start();
     return name;
@@ -88,6 +93,25 @@ describe.skipIf(!(await engineAvailable()))("preflight", () => {
         fix: expect.stringContaining(`first another port for ${name}`),
       },
     ]);
+  });
+
+  it.each([
+    ["by UDP", { protocol: "udp" }],
+    ["at another address", { ip: "127.0.0.2" }],
+  ])("takes a port as free that a container publishes %s", async (_, where) => {
+    const port = await freePort();
+    await publish("s2", port, where);
+    expect(await problems({ ports: { "poolkit:ports.app": { port, container: "poolkit-s1-app" } } })).toEqual(
+      [],
+    );
+  });
+
+  it("names who publishes a port at every address", async () => {
+    const port = await freePort();
+    const name = await publish("s2", port, { ip: "0.0.0.0" });
+    expect(
+      await problems({ ports: { "poolkit:ports.app": { port, container: "poolkit-s1-app" } } }),
+    ).toMatchObject([{ found: `${port}, published by ${name}` }]);
   });
 
   it("names a port that a process holds, and one that is wanted twice", async () => {
