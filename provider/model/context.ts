@@ -45,10 +45,13 @@ export class Contexts {
   }
 }
 
+/** 24 days: a longer timer of Node's ends at once, and no deployment is waited for as long. */
+const longestTimerMs = 2 ** 31 - 1;
+
 function timeoutAfter(seconds: number): AbortSignal {
   const controller = new AbortController();
   const reason = new UserError(`not done within its custom timeout of ${seconds} s`);
-  setTimeout(() => controller.abort(reason), seconds * 1000).unref();
+  setTimeout(() => controller.abort(reason), Math.min(seconds * 1000, longestTimerMs)).unref();
   return controller.signal;
 }
 
