@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { askHealth } from "../../provider/resources/health.ts";
 import { freePort } from "../support/free-port.ts";
 import { type Properties, secret, startPlugin, type TestPlugin } from "./support/plugin.ts";
 
@@ -105,6 +106,18 @@ describe("HealthGate", () => {
   it("fails with the connection's error when nothing listens", async () => {
     const refused = plugin.create(type, inputs({ url: `http://127.0.0.1:${await freePort()}/health` }));
     await expect(refused).rejects.toThrow(/unreachable: .*ECONNREFUSED/);
+  });
+
+  it("says of an answer that does not come to its end what it says of none", async () => {
+    const slow = createServer((_request, response) => response.writeHead(200).write('{"status":'));
+    slow.listen(0, "127.0.0.1");
+    await once(slow, "listening");
+    const address = slow.address();
+    const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}/`;
+    const { status, cause } = await askHealth(url, token, AbortSignal.timeout(100));
+    slow.closeAllConnections();
+    slow.close();
+    expect({ status, cause }).toEqual({ status: "unreachable", cause: "no answer within 5 s" });
   });
 
   it("polls again when a trigger or the address changes, not for another token or patience", async () => {
