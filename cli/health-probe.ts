@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
+import { text as textOf } from "node:stream/consumers";
 import { type HealthBody, healthBody, healthSummary } from "./health-body.ts";
 
 /** What asking the health endpoint gave: its answer, or why there was none. */
@@ -26,28 +29,39 @@ export async function probeHealth(
   { healthUrl, healthToken, healthFormat }: HealthEndpoint,
   timeoutMilliseconds = defaultTimeoutMilliseconds,
 ): Promise<Probe> {
+  const signal = AbortSignal.timeout(timeoutMilliseconds);
   try {
-    const response = await fetch(healthUrl, {
-      headers: { authorization: `Bearer ${healthToken}` },
-      signal: AbortSignal.timeout(timeoutMilliseconds),
-    });
-    if (response.status === 401) {
+    const { status, text } = await answerOf(healthUrl, healthToken, signal);
+    if (status === 401) {
       return {
         reached: false,
         reason: `${healthUrl} refuses the stack's token (401): the application runs with another one`,
         isRefused: true,
       };
     }
-    const parsed = healthBody.safeParse(json(await response.text()));
+    const parsed = healthBody.safeParse(json(text));
     if (parsed.success) return { reached: true, body: parsed.data };
-    const plain = `answered ${response.status} without a health body`;
+    const plain = `answered ${status} without a health body`;
     if (healthFormat !== "status") return { reached: false, reason: `${healthUrl} ${plain}` };
-    return { reached: true, body: response.ok ? { status: "pass" } : { status: "fail", cause: plain } };
+    const isGood = status >= 200 && status < 300;
+    return { reached: true, body: isGood ? { status: "pass" } : { status: "fail", cause: plain } };
   } catch (error) {
-    const cause =
-      error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+    const words = error instanceof Error ? error.message : String(error);
+    const cause = signal.aborted ? `not within ${timeoutMilliseconds / 1000} s` : words;
     return { reached: false, reason: `${healthUrl} does not answer: ${cause}` };
   }
+}
+
+/** Not `fetch`: that refuses ports on a list of its own (6000, 10080 …), and the application may publish one of them. */
+async function answerOf(
+  url: string,
+  token: string,
+  signal: AbortSignal,
+): Promise<{ status: number; text: string }> {
+  const sent = get(url, { headers: { authorization: `Bearer ${token}` }, signal });
+  const [response]: IncomingMessage[] = await once(sent, "response");
+  if (response === undefined) throw new Error("no response");
+  return { status: response.statusCode ?? 0, text: await textOf(response) };
 }
 
 /** Why there was no answer and, where one is known, the command that mends it. */

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createServer } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
 import { healthSummary } from "../../cli/health-body.ts";
@@ -7,11 +8,12 @@ let close: () => void = () => undefined;
 afterEach(() => close());
 
 /** A health endpoint that answers this, whatever it is asked. */
-function endpoint(status: number, body: string): Promise<string> {
-  return new Promise((resolve) => {
+function endpoint(status: number, body: string, port = 0): Promise<string> {
+  return new Promise((resolve, reject) => {
     const server = createServer((_request, response) => response.writeHead(status).end(body));
     close = () => server.close();
-    server.listen(0, "127.0.0.1", () => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => {
       const address = server.address();
       resolve(`http://127.0.0.1:${typeof address === "object" ? address?.port : 0}/`);
     });
@@ -44,6 +46,28 @@ describe("exit code of poolkit health", () => {
     const healthUrl = await endpoint(status, body);
     const probe = await probeHealth({ healthUrl, healthToken: "token", healthFormat: "status" });
     expect(exitCode(probe)).toBe(expected);
+  });
+
+  it("is that of the answer at a port that browsers refuse, too", async () => {
+    const [first, ...others] = [10_080, 6_000, 6_566, 6_697];
+    let healthUrl = endpoint(200, '{"status":"pass"}', first);
+    // One of them may be taken on this machine.
+    for (const port of others) healthUrl = healthUrl.catch(() => endpoint(200, '{"status":"pass"}', port));
+    expect(await probeHealth({ healthUrl: await healthUrl, healthToken: "token" })).toMatchObject({
+      reached: true,
+    });
+  });
+
+  it("is 2 when the answer does not come to its end in time, with the reason", async () => {
+    const server = createServer((_request, response) => response.writeHead(200).write('{"status":'));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    close = () => server.closeAllConnections();
+    const address = server.address();
+    const healthUrl = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}/`;
+    const probe = await probeHealth({ healthUrl, healthToken: "token" }, 100);
+    server.close();
+    expect(probe).toMatchObject({ reached: false, reason: `${healthUrl} does not answer: not within 0.1 s` });
   });
 
   it("is 2 when nothing answers, with the reason", async () => {
