@@ -23,15 +23,15 @@ export interface SettingMismatch {
   readonly line: string;
 }
 
-/** Reads pg_settings and the errors of both files; needs a superuser or pg_read_all_settings with the views granted. */
+/** Reads pg_settings and the errors of all files, also of one that ALTER SYSTEM or a person has written; needs a superuser or pg_read_all_settings with the views granted. */
 export async function postgresState(client: Client): Promise<PostgresState> {
   const { rows } = await client.query<SettingRow>(
     "SELECT lower(name) AS name, setting, unit, vartype, pending_restart, current_setting(name, true) AS shown FROM pg_settings",
   );
   // "Could not be applied" is no mistake in the file: those settings wait for a restart.
   const errors = await client.query<{ line: string }>(
-    `SELECT format('poolkit.conf line %s: %s', sourceline, error) AS line FROM pg_file_settings
-      WHERE error IS NOT NULL AND error <> 'setting could not be applied'
+    `SELECT format('%s line %s: %s', regexp_replace(sourcefile, '^.*/', ''), sourceline, error) AS line
+       FROM pg_file_settings WHERE error IS NOT NULL AND error <> 'setting could not be applied'
      UNION ALL SELECT format('pg_hba.conf line %s: %s', line_number, error) FROM pg_hba_file_rules WHERE error IS NOT NULL`,
   );
   return {

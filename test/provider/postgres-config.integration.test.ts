@@ -175,6 +175,26 @@ describe.skipIf(!(await engineAvailable()))("PostgresConfig on a running Postgre
     expect(plugin.messages.join("\n")).toMatch(/ALTER SYSTEM had set work_mem; that is taken back/);
   });
 
+  it("names the file of a mistake that somebody else has made", async () => {
+    const [place] = await sql(
+      "SELECT setting || '/postgresql.auto.conf' AS auto FROM pg_settings WHERE name = 'data_directory'",
+    );
+    const program = (command: string) =>
+      sql(`COPY (SELECT 'wrok_mem = 8') TO PROGRAM '${command} ${place?.auto}'`);
+    await program("cat >>");
+    try {
+      const refused = plugin.update(type, "id", state, current, current);
+      await expect(refused).rejects.toThrow(
+        /postgresql\.auto\.conf line \d+: unrecognized configuration parameter/,
+      );
+      await expect(refused).rejects.not.toThrow(/poolkit\.conf line/);
+    } finally {
+      await program("cat > /dev/null; : >");
+      await sql("SELECT pg_reload_conf()");
+    }
+    await up(current);
+  });
+
   it("changes the superuser's password of an existing cluster", async () => {
     const former = current;
     currentPassword = "canary-superuser-2nd";
