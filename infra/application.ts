@@ -2,11 +2,8 @@ import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Problem } from "../pgbouncer/values.ts";
 import { givenVariables, setFolder } from "./application-contract.ts";
-import {
-  defaultDirectConnections,
-  defaultMemoryMegabytes,
-  demandRanges,
-} from "./budget/application-demand.ts";
+import { applicationKeys, type ReloadSignal, reloadSignals } from "./application-keys.ts";
+import { type Given, isObject } from "./given.ts";
 import { shown } from "./problem-text.ts";
 import { unknownKey } from "./unknown-key.ts";
 import { hasUrlPassword } from "./url-password.ts";
@@ -15,10 +12,6 @@ import { hasUrlPassword } from "./url-password.ts";
 export type ApplicationSource =
   | { readonly kind: "image"; readonly image: string }
   | { readonly kind: "context"; readonly context: string; readonly dockerfile: string };
-
-/** Signals that may ask an application to read its files again. SIGTERM and SIGINT stop it. */
-export const reloadSignals = ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const;
-export type ReloadSignal = (typeof reloadSignals)[number];
 
 /** The user's own application in place of the reference application; docs/your-own-application.md is its contract. */
 export interface OwnApplication {
@@ -48,123 +41,6 @@ export interface OwnApplication {
   readonly migrations: string | undefined;
 }
 
-/** One key of `poolkit:application`: what is allowed, in words and as a check, and what holds when it is left out. */
-interface Key {
-  readonly allowed: string;
-  readonly meaning: string;
-  readonly fallback: string | number | undefined;
-  readonly example: string;
-  accepts(value: unknown): boolean;
-}
-
-const text = (pattern: RegExp) => (value: unknown) => typeof value === "string" && pattern.test(value);
-const whole = (min: number, max: number) => ({
-  allowed: `a whole number from ${min} to ${max}`,
-  accepts: (value: unknown) =>
-    typeof value === "number" && Number.isInteger(value) && value >= min && value <= max,
-});
-const inRange = ({ min, max }: { readonly min: number; readonly max: number }) => whole(min, max);
-const variable = {
-  allowed: "a name of capital letters, digits and underscores, not a digit first",
-  accepts: text(/^[A-Z_][A-Z0-9_]{0,99}$/),
-};
-const folder = { allowed: "a folder, relative to this project", accepts: text(/^[^\0\n]{1,1000}$/) };
-
-/** Every key of `poolkit:application`; the documentation's table is made from it. */
-export const applicationKeys: Readonly<Record<string, Key>> = {
-  image: {
-    allowed: "an image reference",
-    accepts: text(/^[a-z0-9][a-zA-Z0-9._/:@-]{0,254}$/),
-    meaning: "the image to run; use a tag that never moves, or a digest",
-    fallback: undefined,
-    example: "registry.example/shop:1.4.2",
-  },
-  context: {
-    ...folder,
-    meaning: "in place of `image`: the folder to build; a changed file in it makes a new image",
-    fallback: undefined,
-    example: "../shop",
-  },
-  dockerfile: {
-    allowed: "a file below `context`",
-    accepts: text(/^(?!\/)(?!(.*\/)?\.\.(\/|$))[^\0\n]{1,1000}$/),
-    meaning: "the Dockerfile in that folder",
-    fallback: "Dockerfile",
-    example: "Dockerfile",
-  },
-  port: {
-    ...whole(1024, 65_535),
-    meaning: "the port that it listens on in its container",
-    fallback: 3000,
-    example: "8080",
-  },
-  healthPath: {
-    allowed: "a path that starts with / and has no space, ? or #",
-    accepts: text(/^\/[^\s?#]{0,200}$/),
-    meaning: "answers 200 when the application can serve, else 503",
-    fallback: "/health",
-    example: "/health",
-  },
-  uid: {
-    ...whole(1, 2_147_483_647),
-    meaning: "the user and group id that it runs as; its files belong to it",
-    fallback: 1000,
-    example: "1000",
-  },
-  memoryMegabytes: {
-    ...inRange(demandRanges.memoryMegabytes),
-    meaning: "its memory limit in MiB, without swap",
-    fallback: defaultMemoryMegabytes,
-    example: "512",
-  },
-  processes: {
-    ...inRange(demandRanges.processes),
-    meaning:
-      "processes in its container, each with a pool of `DATABASE_CONNECTION_LIMIT`; the budget counts them",
-    fallback: 1,
-    example: "4",
-  },
-  directConnections: {
-    ...inRange(demandRanges.directConnections),
-    meaning: "connections by the direct URL at the same moment; counted only with `directUrlVariable`",
-    fallback: defaultDirectConnections,
-    example: "2",
-  },
-  databaseUrlVariable: {
-    ...variable,
-    meaning: "`<name>_FILE` names the file with the URL through PgBouncer",
-    fallback: "DATABASE_URL",
-    example: "DATABASE_URL",
-  },
-  directUrlVariable: {
-    ...variable,
-    meaning:
-      "`<name>_FILE` names the file with the owner's direct URL, for an application that migrates itself",
-    fallback: undefined,
-    example: "DIRECT_URL",
-  },
-  reloadSignal: {
-    allowed: reloadSignals.join(", "),
-    accepts: (value) => reloadSignals.some((signal) => signal === value),
-    meaning: "sent when a file has changed; without it a changed file makes a new container",
-    fallback: undefined,
-    example: "SIGHUP",
-  },
-  migrations: {
-    ...folder,
-    meaning: "folder of Prisma migrations, applied before it starts",
-    fallback: undefined,
-    example: "../shop/prisma/migrations",
-  },
-  environment: {
-    allowed: "an object of names and texts; none of the names that the kit sets itself",
-    accepts: isObject,
-    meaning: "further variables; everybody who may ask the engine reads them, so no secrets",
-    fallback: undefined,
-    example: "{}",
-  },
-};
-
 const path = "poolkit:application";
 
 /**
@@ -187,26 +63,20 @@ export function readApplication(
     return undefined;
   }
   if (Object.keys(given).length === 0) return undefined;
-  const value = (name: string) => accepted(name, given[name], problems);
-  for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(applicationKeys, name)) {
-      problems.push(unknownKey(`${path}.${name}`, name, Object.keys(applicationKeys)));
-    }
-  }
+  const values = acceptedValues(given, problems);
   const application = {
-    source: readSource(given, value, problems, project),
-    port: Number(value("port")),
-    healthPath: String(value("healthPath")),
-    uid: Number(value("uid")),
-    memoryMegabytes: Number(value("memoryMegabytes")),
-    processes: Number(value("processes")),
-    directConnections: Number(value("directConnections")),
-    databaseUrlVariable: String(value("databaseUrlVariable")),
-    directUrlVariable: optionalText(value("directUrlVariable")),
-    reloadSignal: reloadSignals.find((signal) => signal === value("reloadSignal")),
-    migrations: readFolder("migrations", optionalText(value("migrations")), problems, project),
+    source: readSource(given, values, problems, project),
+    port: Number(values.port),
+    healthPath: String(values.healthPath),
+    uid: Number(values.uid),
+    memoryMegabytes: Number(values.memoryMegabytes),
+    processes: Number(values.processes),
+    directConnections: Number(values.directConnections),
+    databaseUrlVariable: String(values.databaseUrlVariable),
+    directUrlVariable: optionalText(values.directUrlVariable),
+    reloadSignal: reloadSignals.find((signal) => signal === values.reloadSignal),
+    migrations: readFolder("migrations", optionalText(values.migrations), problems, project),
   };
-  value("environment");
   const reserved = givenVariables(application).map(({ name }) => name);
   problems.push(...takenVariables(application, reserved));
   return Object.freeze({
@@ -215,21 +85,31 @@ export function readApplication(
   });
 }
 
-/** The value when it is allowed, else (or left out) the default. Reports a refused value once. */
-function accepted(name: string, given: unknown, problems: Problem[]): string | number | undefined {
-  const key = applicationKeys[name];
-  if (key === undefined) return undefined;
-  if (given === undefined) return key.fallback;
-  if (key.accepts(given)) return typeof given === "string" || typeof given === "number" ? given : undefined;
-  if (!problems.some((problem) => problem.path === `${path}.${name}`)) {
-    problems.push({
-      path: `${path}.${name}`,
-      found: shown(given),
-      allowed: key.allowed,
-      fix: `pulumi config set --path ${path}.${name} ${key.example}`,
-    });
+/** What holds for each key that is a text or a number: the value when it is allowed, else (or left out) the default. */
+type Values = Readonly<Record<string, string | number | undefined>>;
+
+/** Each key on its own. Reports what is refused and what is no key. */
+function acceptedValues(given: Given, problems: Problem[]): Values {
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(applicationKeys, name)) {
+      problems.push(unknownKey(`${path}.${name}`, name, Object.keys(applicationKeys)));
+    }
   }
-  return key.fallback;
+  const values = Object.entries(applicationKeys).map(([name, key]) => {
+    const value = given[name];
+    if (value === undefined) return [name, key.fallback] as const;
+    if (key.accepts(value)) {
+      return [name, typeof value === "string" || typeof value === "number" ? value : undefined] as const;
+    }
+    const at = `${path}.${name}`;
+    const fix =
+      key.example === undefined
+        ? `pulumi config rm --path ${at}`
+        : `pulumi config set --path ${at} ${key.example}`;
+    problems.push({ path: at, found: shown(value), allowed: key.allowed, fix });
+    return [name, key.fallback] as const;
+  });
+  return Object.fromEntries(values);
 }
 
 /** A URL whose variable another one has: of two equal names in an environment a process sees one. */
@@ -256,14 +136,7 @@ function takenVariables(
   );
 }
 
-function readSource(
-  given: Readonly<Record<string, unknown>>,
-  value: (name: string) => string | number | undefined,
-  problems: Problem[],
-  project: string,
-): ApplicationSource {
-  const image = optionalText(value("image"));
-  const dockerfile = String(value("dockerfile"));
+function readSource(given: Given, values: Values, problems: Problem[], project: string): ApplicationSource {
   if (given.image !== undefined && given.context !== undefined) {
     problems.push({
       path,
@@ -273,8 +146,12 @@ function readSource(
     });
   }
   if (given.context !== undefined) {
-    const context = readFolder("context", optionalText(value("context")), problems, project) ?? ".";
-    if (isFolder(resolve(project, context)) && !isFile(resolve(project, context, dockerfile))) {
+    const context = readFolder("context", optionalText(values.context), problems, project) ?? ".";
+    const dockerfile = String(values.dockerfile);
+    // Who hears that a value is refused need not hear that what stands in its place is not there.
+    const isAccepted = values.context !== undefined && dockerfile === (given.dockerfile ?? dockerfile);
+    const isThere = isFile(resolve(project, context, dockerfile));
+    if (isAccepted && isFolder(resolve(project, context)) && !isThere) {
       problems.push({
         path: `${path}.dockerfile`,
         found: `no file ${shown(join(context, dockerfile))}`,
@@ -292,7 +169,7 @@ function readSource(
       fix: `pulumi config set --path ${path}.context ../shop, or for the reference application: pulumi config rm ${path}`,
     });
   }
-  return { kind: "image", image: image ?? "" };
+  return { kind: "image", image: optionalText(values.image) ?? "" };
 }
 
 function readFolder(
@@ -317,45 +194,41 @@ function readEnvironment(
   reserved: readonly string[],
   problems: Problem[],
 ): Readonly<Record<string, string>> {
-  const environment: Record<string, string> = {};
-  for (const [name, value] of Object.entries(isObject(given) ? given : {})) {
-    const at = {
-      path: `${path}.environment.${name}`,
-      fix: `pulumi config rm --path '${path}.environment.${name}'`,
-    };
-    if (!/^[A-Za-z_][A-Za-z0-9_]{0,99}$/.test(name)) {
-      problems.push({
-        ...at,
-        found: "a name that is no variable's",
-        allowed: "letters, digits and underscores",
-      });
-    } else if (reserved.includes(name)) {
-      problems.push({ ...at, found: "a variable that the kit sets", allowed: `not ${reserved.join(", ")}` });
-    } else if (typeof value === "string" && hasUrlPassword(value)) {
-      problems.push({
-        ...at,
-        found: "a URL with a password",
-        allowed: `no secrets; the database's URL is in a file of ${setFolder}`,
-      });
-    } else if (typeof value !== "string" || /[\0\n\r]/.test(value)) {
-      problems.push({
-        ...at,
-        found: shown(value),
-        allowed: "one line of text (a number or switch in quotes)",
-      });
-    } else {
-      environment[name] = value;
-    }
+  const environment = Object.entries(isObject(given) ? given : {}).flatMap(
+    ([name, value]): [string, string][] => {
+      const refused = refusedVariable(name, value, reserved);
+      if (refused === undefined) return typeof value === "string" ? [[name, value]] : [];
+      const at = `${path}.environment.${name}`;
+      problems.push({ path: at, ...refused, fix: `pulumi config rm --path '${at}'` });
+      return [];
+    },
+  );
+  return Object.fromEntries(environment);
+}
+
+function refusedVariable(
+  name: string,
+  value: unknown,
+  reserved: readonly string[],
+): Pick<Problem, "found" | "allowed"> | undefined {
+  if (!/^[A-Za-z_][A-Za-z0-9_]{0,99}$/.test(name)) {
+    return { found: "a name that is no variable's", allowed: "letters, digits and underscores" };
   }
-  return environment;
+  if (reserved.includes(name)) {
+    return { found: "a variable that the kit sets", allowed: `not ${reserved.join(", ")}` };
+  }
+  if (typeof value === "string" && hasUrlPassword(value)) {
+    const allowed = `no secrets; the database's URL is in a file of ${setFolder}`;
+    return { found: "a URL with a password", allowed };
+  }
+  if (typeof value !== "string" || /[\0\n\r]/.test(value)) {
+    return { found: shown(value), allowed: "one line of text (a number or switch in quotes)" };
+  }
+  return undefined;
 }
 
 function optionalText(value: string | number | undefined): string | undefined {
   return value === undefined ? undefined : String(value);
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isFolder(at: string): boolean {

@@ -1,13 +1,13 @@
 import { exporterStartupParameter, mergePgBouncerSettings, type SettingValue } from "../pgbouncer/merge.ts";
 import { iniProblems, type PgBouncerIni } from "../pgbouncer/render.ts";
 import type { Problem } from "../pgbouncer/values.ts";
+import { type Given, isObject } from "./given.ts";
 import { postgresAlias, postgresPort, roles } from "./names.ts";
 import { shown } from "./problem-text.ts";
 import { unknownKey } from "./unknown-key.ts";
 import { withoutUrlPasswords } from "./url-password.ts";
 
 type Section = Record<string, string>;
-type Given = Readonly<Record<string, unknown>>;
 
 /** Roles that can log in to PgBouncer; only these can have an entry in [users]. */
 const pgbouncerRoles: readonly string[] = [roles.app, roles.monitor, roles.admin];
@@ -132,7 +132,7 @@ function readEntries(
 }
 
 function object(path: string, value: unknown, problems: Problem[]): Given {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
+  if (isObject(value)) return value;
   problems.push({
     path,
     found: shown(value),

@@ -2,11 +2,10 @@ import { isIP } from "node:net";
 import type { ScrapeJob } from "../observability/config.ts";
 import { jobs } from "../observability/rules.ts";
 import type { Problem } from "../pgbouncer/values.ts";
+import { type Given, isObject } from "./given.ts";
 import { shown } from "./problem-text.ts";
 import { unknownKey } from "./unknown-key.ts";
 import { hasUrlPassword } from "./url-password.ts";
-
-type Given = Readonly<Record<string, unknown>>;
 
 /** One key of a job: what is allowed, in words, and what holds when it is left out. */
 interface Key {
@@ -183,8 +182,4 @@ function readParams(job: string, given: unknown, problems: Problem[]): ScrapeJob
 function isTexts(values: unknown): values is readonly string[] {
   const isText = (value: unknown) => typeof value === "string" && !/[\0\n\r]/.test(value);
   return Array.isArray(values) && values.length > 0 && values.every(isText);
-}
-
-function isObject(value: unknown): value is Given {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

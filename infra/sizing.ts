@@ -2,13 +2,12 @@ import { nearest } from "../pgbouncer/nearest.ts";
 import type { PgBouncerIni } from "../pgbouncer/render.ts";
 import type { Problem } from "../pgbouncer/values.ts";
 import { type BudgetOptions, readBudgetOptions } from "./budget/options.ts";
+import { type Given, isObject } from "./given.ts";
 import { applyOverrides } from "./overrides.ts";
 import { readPgBouncer } from "./pgbouncer-input.ts";
 import { pgbouncerPreset } from "./pooler-settings.ts";
 import { assumedDatabaseCores, type Preset, type PresetName, presetNames, presets } from "./presets.ts";
 import { shown } from "./problem-text.ts";
-
-type Given = Readonly<Record<string, unknown>>;
 
 /** What a stack's configuration says about sizes and timeouts, unchecked. */
 export interface SizingInput {
@@ -75,9 +74,7 @@ export function readObject(
   problems: Problem[],
 ): Record<string, unknown> {
   const value = parsed(raw(key) ?? "{}");
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    return { ...value };
-  }
+  if (isObject(value)) return { ...value };
   problems.push({
     path: `poolkit:${key}`,
     found: shown(value),

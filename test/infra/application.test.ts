@@ -2,8 +2,9 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, write
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { applicationKeys, readApplication } from "../../infra/application.ts";
+import { readApplication } from "../../infra/application.ts";
 import { contextHash } from "../../infra/application-context.ts";
+import { applicationKeys } from "../../infra/application-keys.ts";
 import type { Problem } from "../../pgbouncer/values.ts";
 
 let folder: string;
@@ -76,8 +77,8 @@ describe("readApplication", () => {
 
   it("has an example for every key that it would accept itself", () => {
     for (const [name, key] of Object.entries(applicationKeys)) {
-      const example = /^\d+$/.test(key.example) ? Number(key.example) : key.example;
-      expect(key.accepts(name === "environment" ? {} : example), name).toBe(true);
+      const example = /^\d+$/.test(key.example ?? "") ? Number(key.example) : key.example;
+      expect(key.accepts(example ?? {}), name).toBe(true);
       if (key.fallback !== undefined) expect(key.accepts(key.fallback), name).toBe(true);
     }
   });
@@ -90,6 +91,7 @@ describe("readApplication", () => {
     ["an image with an option", { image: "--privileged" }, "poolkit:application.image", "--privileged"],
     ["an image with a space", { image: "a b" }, "poolkit:application.image", '"a b"'],
     ["an image that is a number", { image: 5 }, "poolkit:application.image", "5"],
+    ["a folder that is a number", { context: 5 }, "poolkit:application.context", "5"],
     ["a folder that is not there", { context: "/no/where" }, "poolkit:application.context", '"/no/where"'],
     ["a misspelt key", { image, heathPath: "/h" }, "poolkit:application.heathPath", "an unknown key"],
     ["an inherited name", { image, constructor: 1 }, "poolkit:application.constructor", "an unknown key"],
@@ -174,6 +176,16 @@ describe("readApplication", () => {
     expect(problems[0]?.fix).toContain("pulumi config");
   });
 
+  it("gives a command that mends variables that are none: one that sets an object sets a text", () => {
+    const [problem] = read({ image, environment: 3 }).problems;
+    expect(problem?.fix).toBe("pulumi config rm --path poolkit:application.environment");
+  });
+
+  it("passes a variable on whatever its name means to JavaScript", () => {
+    const { application } = read(JSON.parse('{"image":"a:1","environment":{"__proto__":"x"}}'));
+    expect(Object.entries(application?.environment ?? {})).toEqual([["__proto__", "x"]]);
+  });
+
   it("never shows a password that was put into a variable", () => {
     const { problems } = read({ image, environment: { DATABASE_URL: "postgres://a:canary@h/d" } });
     expect(problems).toEqual([expect.objectContaining({ found: "a URL with a password" })]);
@@ -197,6 +209,9 @@ describe("readApplication", () => {
     expect(dockerfile("Dockerfile.prod")).toEqual(["poolkit:application.dockerfile"]);
     expect(dockerfile("../Dockerfile")).toEqual(["poolkit:application.dockerfile"]);
     expect(dockerfile("/etc/passwd")).toEqual(["poolkit:application.dockerfile"]);
+    // That the default is not there either is no second mistake.
+    rmSync(join(folder, "Dockerfile"));
+    expect(dockerfile("../Dockerfile")).toEqual(["poolkit:application.dockerfile"]);
   });
 
   it("reports everything at once", () => {
