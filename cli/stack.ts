@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
+import { refuseNamesake } from "./namesake.ts";
 import { capturePulumi, pulumiMessage } from "./pulumi.ts";
 import { isSameStack } from "./stack-name.ts";
 import { UserError } from "./user-error.ts";
@@ -46,6 +47,7 @@ async function outputsOf<T>(stack: string, shape: z.ZodType<T>): Promise<T> {
  * Makes the stack and its secret when they are missing. A stack that has resources never gets a new secret: an update
  * without one would fail in the program, but only after Pulumi has encrypted the state anew, and then nothing can read
  * the former one in the stack's history.
+ * @throws UserError also where the engine has a stack of this name that the backend does not know
  */
 export async function ensureStack(stack: string): Promise<void> {
   const listed = await captured(["stack", "ls", "--json"]);
@@ -55,8 +57,13 @@ export async function ensureStack(stack: string): Promise<void> {
     await captured(["stack", "init", stack, "--no-select"]);
   }
   const seed = await captured(["config", "get", "poolkit:secretSeed", "--stack", stack]);
-  if (seed.trim() !== "") return;
-  if ((known?.resourceCount ?? 0) > 0) {
+  const hasSeed = seed.trim() !== "";
+  // Not every backend counts the resources of a stack that was deployed; a stack without a secret never was.
+  const isEmpty =
+    known === undefined || (known.resourceCount === undefined ? !hasSeed : known.resourceCount === 0);
+  if (isEmpty) await refuseNamesake(stack);
+  if (hasSeed) return;
+  if (!isEmpty) {
     throw new UserError(
       `stack "${stack}" is deployed, but its file has no poolkit:secretSeed; bring back the configuration of its last update: pulumi config refresh -s ${stack}`,
     );

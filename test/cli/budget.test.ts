@@ -133,8 +133,8 @@ describe("poolkit budget", () => {
       tmpdir(),
     );
     expect(JSON.parse(stdout).problems.map(({ path }: { path: string }) => path)).toEqual([
-      "poolkit:application.dockerfile",
       "poolkit:application.port",
+      "poolkit:application.dockerfile",
     ]);
     expect(status).toBe(2);
   });

@@ -8,15 +8,15 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 /**
  * `pulumi` of a stack that is deployed. $WAITS_IN names a command in which it waits until somebody stops it, $STATE is
- * the state that it exports, without which it cannot, $SEED its secret seed, $REFRESHED how its refresh ends, $OUTPUTS
- * its outputs.
+ * the state that it exports, without which it cannot, $REFRESHED how its refresh ends, $OUTPUTS its outputs, $STACKS the
+ * stacks of its backend, $ENGINE docker:host, $SEED the stack's secret.
  */
 const standIn = `#!/bin/sh
 echo "$1 $2" >> "$LOG"
 if [ "$1 $2" = "$WAITS_IN" ]; then echo "waiting" >> "$LOG"; exec sleep 30; fi
 case "$1 $2" in
-  "stack ls") echo '[{"name":"organization/poolkit/dev","resourceCount":20}]' ;;
-  "config get") echo "$SEED" ;;
+  "stack ls") echo "$STACKS" ;;
+  "config get") if [ "$3" = "docker:host" ]; then echo "$ENGINE"; else echo "$SEED"; fi ;;
   "stack export") if [ -n "$STATE" ]; then echo "$STATE"; else echo "error: no such state" >&2; exit 255; fi ;;
   "refresh --stack") echo "of $7" >> "$LOG"; exit "$REFRESHED" ;;
   "stack output") echo "$OUTPUTS" ;;
@@ -52,6 +52,7 @@ async function up(env: NodeJS.ProcessEnv, signal?: NodeJS.Signals) {
       LOG: log(),
       SEED: "a seed",
       REFRESHED: "7",
+      STACKS: '[{"name":"organization/poolkit/dev","resourceCount":20}]',
       ...env,
     },
   });
@@ -149,6 +150,49 @@ describe("where the stack's containers are gone from their engine", () => {
     expect(text).toContain("the last update was interrupted");
     expect(text).toContain("1 containers were removed or stopped by hand");
     expect(lines().at(-1)).toBe("of app");
+  });
+});
+
+describe("where the engine has containers of a stack of this name", () => {
+  let engine: Server;
+  let ENGINE: string;
+  let containers: object[];
+  beforeEach(async () => {
+    containers = [
+      { Names: ["/poolkit-dev-app"], Labels: { "poolkit.stack": "dev" } },
+      { Names: ["/poolkit-dev-data-files-1a2b"], Labels: { "poolkit.stack": "dev", "poolkit.helper": "v" } },
+    ];
+    engine = createServer(({ url }, response) => {
+      const isList = url?.startsWith("/containers/json?") && url.includes("poolkit.stack%3Ddev");
+      response.setHeader("content-type", "application/json").end(JSON.stringify(isList ? containers : []));
+    });
+    const socket = join(folder, "docker.sock");
+    ENGINE = `unix://${socket}`;
+    await new Promise<void>((listening) => engine.listen(socket, listening));
+  });
+  afterEach(() => engine.close());
+
+  it.each([
+    ["has no such stack", { STACKS: "[]" }],
+    ["has one without a secret", { STACKS: '[{"name":"dev"}]', SEED: "" }],
+    ["has one without resources", { STACKS: '[{"name":"dev","resourceCount":0}]' }],
+  ])("does not write into their volumes when its backend %s", async (_, backend) => {
+    const { code, text } = await up({ ...backend, ENGINE });
+    expect(text).toMatch(/^poolkit: .*another checkout or backend made\n {2}found .*\(poolkit-dev-app\)\n/);
+    expect(text).toContain("docker rm -f poolkit-dev-app");
+    expect(code).toBe(2);
+    expect(lines()).not.toContain("config set");
+    expect(lines()).not.toContain("up --stack");
+  });
+
+  it("goes on when they are its own, when there are none, and when the engine does not answer", async () => {
+    const STATE = '{"deployment":{"resources":[]}}';
+    await up({ STATE, ENGINE });
+    await up({ STATE, STACKS: '[{"name":"dev"}]', ENGINE });
+    containers = containers.slice(1);
+    await up({ STATE, STACKS: "[]", ENGINE });
+    await up({ STATE, STACKS: "[]", ENGINE: "unix:///nowhere.sock" });
+    expect(lines().filter((line) => line === "up --stack")).toHaveLength(4);
   });
 });
 
