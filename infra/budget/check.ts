@@ -31,6 +31,13 @@ export interface Check {
   readonly knobs: readonly Knob[];
 }
 
+type Capacity = Omit<Check, "kind" | "severity" | "relation"> & Partial<Pick<Check, "severity">>;
+
+/** What is used must fit what is there. @param check.severity @default refuse */
+export function capacity({ severity = "refuse", ...check }: Capacity): Check {
+  return { severity, kind: "capacity", relation: "<=", ...check };
+}
+
 export function total(terms: readonly Term[]): number {
   return round(terms.reduce((sum, { value }) => sum + value, 0));
 }

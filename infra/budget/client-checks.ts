@@ -1,5 +1,5 @@
 import { roles } from "../names.ts";
-import { type Check, down, type Knob, type Term, up } from "./check.ts";
+import { type Check, capacity, down, type Knob, type Term, up } from "./check.ts";
 import type { ConnectionPath } from "./connection-path.ts";
 import { type Figure, limitOf } from "./figure.ts";
 
@@ -9,18 +9,15 @@ export function clientChecks(path: ConnectionPath): Check[] {
   const application = applicationClients(path);
   const limit = path.global("max_client_conn");
   return [
-    {
+    capacity({
       id: "pgbouncer-clients",
       about: "everyone who connects to PgBouncer fits its client limit",
-      severity: "refuse",
-      kind: "capacity",
       unit: "clients",
       left: [...application, ...consoleClients(path)],
-      relation: "<=",
       right: [ofAllProcesses(path, "max_client_conn", limit.value)],
       otherwise: "no more connections allowed (max_client_conn)",
       knobs: [up(limit), ...fewerClients(path)],
-    },
+    }),
     ...ownLimit(
       path,
       `database-clients:${path.databaseName}`,
@@ -138,17 +135,14 @@ function ownLimit(path: ConnectionPath, id: string, limit: Figure, left: readonl
   const setting = id.startsWith("user") ? "max_user_client_connections" : "max_db_client_connections";
   if (limitOf(limit) === Number.POSITIVE_INFINITY) return [];
   return [
-    {
+    capacity({
       id,
       about: `the clients of ${id.slice(id.indexOf(":") + 1)} fit the limit of their own`,
-      severity: "refuse",
-      kind: "capacity",
       unit: "clients",
       left,
-      relation: "<=",
       right: [ofAllProcesses(path, limit.path, limit.value)],
       otherwise: `client connections exceeded (${setting})`,
       knobs: [up(limit), ...fewerClients(path)],
-    },
+    }),
   ];
 }

@@ -1,6 +1,5 @@
 import type { Problem } from "../../pgbouncer/values.ts";
-import type { ConnectionPath } from "./connection-path.ts";
-import type { Figure } from "./figure.ts";
+import type { ConnectionPath, Pool } from "./connection-path.ts";
 
 /** Settings of PgBouncer under which the application cannot work at all, whatever the sizes are. */
 export function modeProblems(path: ConnectionPath): Problem[] {
@@ -35,64 +34,48 @@ const boundingParameters = [
 
 /** Settings of PgBouncer that work, but not well with the mode of a pool or with what clients rely on. */
 export function modeAdvice(path: ConnectionPath): Problem[] {
-  const remove = ({ path: name }: Figure) => `pulumi config rm --path poolkit:${name}`;
-  const at = (figure: Figure, found: string, allowed: string): Problem => ({
-    path: `poolkit:${figure.path}`,
-    found,
-    allowed,
-    fix: remove(figure),
-  });
-  const names = (mode: string) =>
-    path.pools.filter((pool) => (pool.mode === "session") === (mode === "session")).map(({ name }) => name);
-  const [sessions, transactions] = [names("session").join(", "), names("transaction").join(", ")];
-  const [prepared, reset, always, ignored] = [
-    path.global("max_prepared_statements"),
-    path.global("server_reset_query"),
-    path.global("server_reset_query_always"),
-    path.global("ignore_startup_parameters"),
-  ];
+  const poolsWhere = (isWanted: (pool: Pool) => boolean) =>
+    path.pools
+      .filter(isWanted)
+      .map(({ name }) => name)
+      .join(", ");
+  const inSession = poolsWhere(({ mode }) => mode === "session");
+  const inTransaction = poolsWhere(({ mode }) => mode !== "session");
   const swallowed = boundingParameters.filter((name) =>
     path
       .text("ignore_startup_parameters")
       .split(/\s*,\s*/)
       .includes(name),
   );
+  const advise = (isAdvised: boolean, setting: string, found: string, allowed: string): Problem[] => {
+    const { path: at } = path.global(setting);
+    const fix = `pulumi config rm --path poolkit:${at}`;
+    return isAdvised ? [{ path: `poolkit:${at}`, found, allowed, fix }] : [];
+  };
   return [
-    ...(prepared.value === 0 && transactions !== ""
-      ? [
-          at(
-            prepared,
-            `0 in transaction mode (${transactions})`,
-            "at least 1: a prepared statement is else unknown to the next server connection (26000)",
-          ),
-        ]
-      : []),
-    ...(path.text("server_reset_query") === "" && sessions !== ""
-      ? [
-          at(
-            reset,
-            `no clean-up in session mode (${sessions})`,
-            "DISCARD ALL: the next client else gets the settings, locks and temporary tables of the former one",
-          ),
-        ]
-      : []),
-    ...(always.value === 1 && transactions !== ""
-      ? [
-          at(
-            always,
-            `1 in transaction mode (${transactions})`,
-            "0: the clean-up else runs after every transaction and drops the statements that PgBouncer has prepared",
-          ),
-        ]
-      : []),
-    ...(swallowed.length === 0
-      ? []
-      : [
-          at(
-            ignored,
-            `${swallowed.join(", ")} among what is swallowed`,
-            "none of these: a client that asks for one gets neither it nor an error, and its work has no end",
-          ),
-        ]),
+    ...advise(
+      path.global("max_prepared_statements").value === 0 && inTransaction !== "",
+      "max_prepared_statements",
+      `0 in transaction mode (${inTransaction})`,
+      "at least 1: a prepared statement is else unknown to the next server connection (26000)",
+    ),
+    ...advise(
+      path.text("server_reset_query") === "" && inSession !== "",
+      "server_reset_query",
+      `no clean-up in session mode (${inSession})`,
+      "DISCARD ALL: the next client else gets the settings, locks and temporary tables of the former one",
+    ),
+    ...advise(
+      path.global("server_reset_query_always").value === 1 && inTransaction !== "",
+      "server_reset_query_always",
+      `1 in transaction mode (${inTransaction})`,
+      "0: the clean-up else runs after every transaction and drops the statements that PgBouncer has prepared",
+    ),
+    ...advise(
+      swallowed.length > 0,
+      "ignore_startup_parameters",
+      `${swallowed.join(", ")} among what is swallowed`,
+      "none of these: a client that asks for one gets neither it nor an error, and its work has no end",
+    ),
   ];
 }

@@ -1,6 +1,6 @@
-import { type Check, down, total, up } from "./check.ts";
+import { type Check, capacity, down, total, up } from "./check.ts";
 import { allServers, type ConnectionPath, poolServers, reserveServers } from "./connection-path.ts";
-import { postgresTerms } from "./server-checks.ts";
+import { fewerBackends, postgresTerms } from "./server-checks.ts";
 
 /** PgBouncer's own descriptors (listeners, DNS, log) and a reserve. */
 const ownDescriptors = 110;
@@ -28,11 +28,9 @@ export function resourceChecks(path: ConnectionPath): Check[] {
 
 function descriptors(path: ConnectionPath): Check {
   const clients = path.global("max_client_conn");
-  return {
+  return capacity({
     id: "pgbouncer-descriptors",
     about: "PgBouncer has a descriptor for every client, server and cancel request",
-    severity: "refuse",
-    kind: "capacity",
     unit: "descriptors",
     left: [
       { what: "max_client_conn", value: clients.value },
@@ -40,11 +38,10 @@ function descriptors(path: ConnectionPath): Check {
       { what: "cancel requests: 2 x pool_size", value: 2 * pooled(path) },
       { what: "PgBouncer's own and a reserve", value: ownDescriptors },
     ],
-    relation: "<=",
     right: [{ what: "nofile of the container", value: path.deployment.limits.pgbouncerOpenFiles }],
     otherwise: "accept() failed: Too many open files",
     knobs: [down(clients), ...path.pools.map((pool) => down(pool.size))],
-  };
+  });
 }
 
 function pooled(path: ConnectionPath): number {
@@ -55,11 +52,9 @@ function postgresMemory(path: ConnectionPath): Check {
   const { limits } = path.deployment;
   const connections = total(postgresTerms(path));
   const servers = path.pgbouncerProcesses * allServers(path);
-  return {
+  return capacity({
     id: "postgres-memory",
     about: "Postgres fits its container with every connection busy",
-    severity: "refuse",
-    kind: "capacity",
     unit: "MiB",
     left: [
       { what: "shared_buffers", value: limits.sharedBuffersMegabytes },
@@ -74,7 +69,6 @@ function postgresMemory(path: ConnectionPath): Check {
         value: limits.autovacuumWorkers * limits.maintenanceWorkMegabytes,
       },
     ],
-    relation: "<=",
     right: [
       {
         what: `${usableShare} x ${limits.postgresMemoryMegabytes} MiB`,
@@ -82,25 +76,17 @@ function postgresMemory(path: ConnectionPath): Check {
       },
     ],
     otherwise: "the kernel kills Postgres (out of memory)",
-    knobs: [
-      ...path.pools.flatMap((pool) => [down(pool.size), down(pool.reserve)]),
-      down(path.option("otherConnections")),
-      down(path.demand("directConnections")),
-      down(path.option("otherReplicas")),
-      ...path.pools.map((pool) => down(pool.databaseCap)),
-    ],
-  };
+    knobs: fewerBackends(path),
+  });
 }
 
 function pgbouncerMemory(path: ConnectionPath): Check {
   const clients = path.global("max_client_conn");
   const buffer = path.global("pkt_buf");
   const connections = clients.value + allServers(path);
-  return {
+  return capacity({
     id: "pgbouncer-memory",
     about: "PgBouncer fits its container with every connection open",
-    severity: "refuse",
-    kind: "capacity",
     unit: "MiB",
     left: [
       { what: "the process itself", value: pgbouncerBaseMegabytes },
@@ -109,7 +95,6 @@ function pgbouncerMemory(path: ConnectionPath): Check {
         value: Math.ceil((connections * (buffer.value + bytesPerConnection)) / 1_048_576),
       },
     ],
-    relation: "<=",
     right: [
       {
         what: `${usableShare} x ${path.deployment.limits.pgbouncerMemoryMegabytes} MiB`,
@@ -118,7 +103,7 @@ function pgbouncerMemory(path: ConnectionPath): Check {
     ],
     otherwise: "the kernel kills PgBouncer (out of memory)",
     knobs: [down(buffer), down(clients)],
-  };
+  });
 }
 
 /** Nobody has told how large the machine is: nothing to check. */
@@ -128,11 +113,9 @@ function hostMemory(path: ConnectionPath): Check[] {
   const { limits } = path.deployment;
   const memory = path.demand("memoryMegabytes");
   return [
-    {
+    capacity({
       id: "host-memory",
       about: "all containers of the stack fit the machine at their limits",
-      severity: "refuse",
-      kind: "capacity",
       unit: "MiB",
       left: [
         { what: "Postgres", value: limits.postgresMemoryMegabytes },
@@ -147,10 +130,9 @@ function hostMemory(path: ConnectionPath): Check[] {
             ]
           : []),
       ],
-      relation: "<=",
       right: [{ what: "budget.hostMegabytes", value: host.value }],
       otherwise: "the kernel kills whatever it finds (out of memory)",
       knobs: [down(memory), up(host)],
-    },
+    }),
   ];
 }
