@@ -1,6 +1,6 @@
 import { databaseKeys, type EntryKey, peerKeys, userKeys } from "../../pgbouncer/entries.ts";
 import type { PgBouncerIni } from "../../pgbouncer/render.ts";
-import { pgbouncerSettings } from "../../pgbouncer/settings.ts";
+import { deviation } from "../../pgbouncer/shown.ts";
 import { type ChangeClass, sameValue } from "../../pgbouncer/values.ts";
 import { type Connection, withFirstClient } from "../sql/connect.ts";
 
@@ -62,31 +62,20 @@ export function mismatchText({ section, entry, key, wanted, running }: Mismatch)
 }
 
 function settingMismatches(settings: Readonly<Record<string, string>>, rows: readonly Row[]): Mismatch[] {
-  const shown = new Map(rows.map((row) => [text(row.key), row]));
-  const absent = Object.entries(settings).filter(([key]) => !shown.has(key));
+  const at = { section: "settings", entry: "" } as const;
+  const shown = new Map(
+    rows.map((row) => [text(row.key), { value: text(row.value), default: text(row.default) }]),
+  );
+  const absent = Object.entries(settings)
+    .filter(([key]) => !shown.has(key))
+    .map(([key, wanted]): Mismatch => ({ ...at, key, wanted, running: undefined, change: "reload" }));
   const different = [...shown].flatMap(([key, row]): Mismatch[] => {
-    const setting = pgbouncerSettings[key];
-    // The path of the file is given on the command line.
-    if (setting === undefined || key === "conffile") return [];
     const wanted = settings[key];
-    const running = text(row.value);
-    const meant = wanted ?? (text(row.default) || (setting.kind.type === "integer" ? "0" : ""));
-    if (sameValue(setting.kind, meant, running)) return [];
-    return [{ section: "settings", entry: "", key, wanted, running, change: setting.change }];
+    const found = deviation(key, wanted, row);
+    if (found === undefined) return [];
+    return [{ ...at, key, wanted, running: row.value, change: found.setting.change }];
   });
-  return [
-    ...absent.map(
-      ([key, wanted]): Mismatch => ({
-        section: "settings",
-        entry: "",
-        key,
-        wanted,
-        running: undefined,
-        change: "reload",
-      }),
-    ),
-    ...different,
-  ];
+  return [...absent, ...different];
 }
 
 function entryMismatches(

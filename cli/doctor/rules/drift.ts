@@ -1,6 +1,5 @@
 import { roles } from "../../../infra/names.ts";
-import { pgbouncerSettings } from "../../../pgbouncer/settings.ts";
-import { sameValue } from "../../../pgbouncer/values.ts";
+import { deviation } from "../../../pgbouncer/shown.ts";
 import type { HealthBody } from "../../health-body.ts";
 import type { Place } from "../causes.ts";
 import type { Deployed } from "../deployed.ts";
@@ -34,12 +33,10 @@ const differs = (what: string, deployed: string, runs: string) =>
 function poolerDrift({ pgbouncerSettings: wanted }: Deployed, { config }: PgBouncerSeen): string[] {
   if (Object.keys(wanted).length === 0) return [];
   return [...config].flatMap(([key, running]) => {
-    const setting = pgbouncerSettings[key];
-    // The path of the file is given on the command line.
-    if (setting === undefined || key === "conffile") return [];
-    const meant = wanted[key] ?? (running.default || (setting.kind.type === "integer" ? "0" : ""));
-    if (sameValue(setting.kind, meant, running.value)) return [];
-    return [differs(`PgBouncer ${key}`, wanted[key] ?? `nothing (${meant})`, running.value || "nothing")];
+    const found = deviation(key, wanted[key], running);
+    if (found === undefined) return [];
+    const deployed = wanted[key] ?? `nothing (${found.meant})`;
+    return [differs(`PgBouncer ${key}`, deployed, running.value || "nothing")];
   });
 }
 
