@@ -69,7 +69,8 @@ async function migrate(wanted: Inputs, context: Context): Promise<Record<string,
       await waitForLock(client, context);
       const before = await appliedMigrations(client, wanted.schema);
       checkHistory(folder, before, context);
-      if (!folder.some(({ name }) => !before.some((one) => one.name === name && !one.isUnfinished))) return;
+      const applied = new Set(before.map(({ name }) => name));
+      if (folder.every(({ name }) => applied.has(name))) return;
       await applyPending(wanted, folder, client, context);
     },
     // A migration may take as long as it takes.
@@ -99,7 +100,7 @@ async function waitForLock(client: Client, context: Context): Promise<void> {
 
 /**
  * @throws UserError when the database's history contradicts the folder: applying more on top would make two databases
- *   with the same history differ
+ *   with the same history differ; also when a migration began and has not ended, so that after this all have
  */
 function checkHistory(
   folder: readonly Migration[],
@@ -142,15 +143,15 @@ async function applyPending(
     signal: context.signal,
     cancel: async (pid) => void (await client.query("SELECT pg_cancel_backend($1)", [pid])),
   };
-  await withMigrationEngine(wanted.connection, wanted.schema, interruption, async (engine) => {
+  await withMigrationEngine(wanted.connection, wanted.schema, interruption, async (prisma) => {
     try {
-      const { appliedMigrationNames } = await engine.engine.applyMigrations({
+      const { appliedMigrationNames } = await prisma.engine.applyMigrations({
         migrationsList: migrationsList(wanted.directory, folder),
         filters: { externalTables: [], externalEnums: [] },
       });
       context.log.info(`migrations applied: ${appliedMigrationNames.join(", ")}`);
     } catch (error) {
-      const failure = await failed(wanted, folder, client, engine, error);
+      const failure = await failureOf(error, prisma, wanted, folder, client);
       // Of what is cancelled Pulumi says only that.
       if (context.signal.aborted) context.log.warning(failure.message);
       throw failure;
@@ -159,12 +160,12 @@ async function applyPending(
 }
 
 /** The failure in words, with how far the database got; a script that left nothing behind may be corrected and run again. */
-async function failed(
+async function failureOf(
+  error: unknown,
+  { engine, scriptError }: MigrationEngine,
   wanted: Inputs,
   folder: readonly Migration[],
   client: Client,
-  { engine, scriptError }: MigrationEngine,
-  error: unknown,
 ): Promise<UserError> {
   const applied = await appliedMigrations(client, wanted.schema);
   const done = applied.filter((one) => !one.isUnfinished).map(({ name, checksum }) => [name, checksum]);
