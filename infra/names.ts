@@ -29,7 +29,10 @@ export const allRoles: readonly string[] = Object.values(roles);
 
 export const schemaName = "app";
 
-/** User and group ids inside the images (postgres/Dockerfile, pgbouncer/image/Dockerfile, app/Dockerfile, observability/image/Dockerfile). */
+/**
+ * User and group ids inside the images (postgres/Dockerfile, pgbouncer/image/Dockerfile, app/Dockerfile,
+ * observability/image/Dockerfile).
+ */
 export const postgresUid = 999;
 export const unprivilegedUid = 65532;
 

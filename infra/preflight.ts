@@ -7,8 +7,8 @@ import type { EngineNames } from "./names.ts";
 import { throwProblems } from "./problems.ts";
 
 /**
- * Asks the engine, before anything is created, whether it is here, answers, has the base image and the stack's host ports free.
- * Throws one RunError with everything that is wrong.
+ * Asks the engine, before anything is created, whether it is here, answers, has the base image, space for the images that
+ * are missing, and the stack's host ports and names free. Throws one RunError with everything that is wrong.
  */
 export async function checkEngine(
   config: StackConfig,

@@ -6,8 +6,8 @@ import { type RestartOnlyLimits, restartOnlyLimits } from "../presets.ts";
  */
 export interface Deployment {
   /**
-   * Per copy of the reference application, through PgBouncer: the health probes (path, sessions), each twice because the former one may still be
-   * closing, and the trial login of a live change.
+   * Per copy of the reference application, through PgBouncer: the health probes (path, sessions), each twice because the
+   * former one may still be closing, and the trial login of a live change.
    */
   readonly probeClients: number;
   /** Per copy of it, on PgBouncer's console: the health probe, and the former one that is closing. */

@@ -18,7 +18,7 @@ type Args = Shaped<typeof args>;
 
 type Problem = { path: string; found: string; allowed: string; fix: string };
 
-/** API 1.41: the first engine that the kit was tried with. */
+/** The first engine that the kit was tried with (its API is 1.41). */
 const minimumEngine = [20, 10];
 
 /** `poolkit:index:preflight`; see `preflight()` in provider/sdk. */

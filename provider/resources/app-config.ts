@@ -95,8 +95,9 @@ async function write(wanted: Inputs, former: Inputs | undefined, context: Contex
 }
 
 /**
- * The signal, then the revision is read back from an application that tells it; an old refusal (`lastError`) is told apart
- * from one of these files.
+ * The signal, then the revision is read back from an application that tells it; one that told none before is another
+ * application, and what runs of it is asked by the health gate. An old refusal (`lastError`) is told apart from one of
+ * these files.
  */
 async function apply(
   wanted: Inputs,

@@ -23,7 +23,10 @@ export interface SettingMismatch {
   readonly line: string;
 }
 
-/** Reads pg_settings and the errors of all files, also of one that ALTER SYSTEM or a person has written; needs a superuser or pg_read_all_settings with the views granted. */
+/**
+ * Reads pg_settings and the errors of all files, also of one that ALTER SYSTEM or a person has written; needs a superuser
+ * or pg_read_all_settings with the views granted.
+ */
 export async function postgresState(client: Client): Promise<PostgresState> {
   const { rows } = await client.query<SettingRow>(
     "SELECT lower(name) AS name, setting, unit, vartype, pending_restart, current_setting(name, true) AS shown FROM pg_settings",

@@ -19,7 +19,7 @@ export interface AppConfigArgs extends VolumeFilesArgs {
    * change has no effect by itself. @default SIGHUP
    */
   reloadSignal?: pulumi.Input<string>;
-  /** Where to read the applied revision back. @default no read-back: the files are written and the signal is sent */
+  /** Where to read the applied revision back. Change: state only. @default none: the files are written, the signal is sent */
   readBack?: AppReadBackArgs;
 }
 

@@ -3,16 +3,16 @@ import * as pulumi from "@pulumi/pulumi";
 export interface HealthGateArgs {
   /**
    * Health endpoint as seen from the machine that runs Pulumi: `application/health+json`, or anything else whose HTTP
-   * status says it (2xx is healthy) as long as no revision is expected.
+   * status says it (2xx is healthy) as long as no revision is expected. Change: asked again.
    */
   url: pulumi.Input<string>;
-  /** Bearer token of the endpoint. Always a secret in state. */
+  /** Bearer token of the endpoint. Always a secret in state. Change: state only. */
   token: pulumi.Input<string>;
   /** Whatever must be proved healthy again when it changes, e.g. container ids and file checksums. */
   triggers: pulumi.Input<Record<string, pulumi.Input<string>>>;
-  /** The `configuration.revision` that the application must report. @default any */
+  /** The `configuration.revision` that the application must report. Change: asked again. @default any */
   expectedRevision?: pulumi.Input<string>;
-  /** How long to wait for health, seconds, 1 to 3600. @default 60 */
+  /** How long to wait for health, seconds, 1 to 3600. Change: state only. @default 60 */
   timeoutSeconds?: pulumi.Input<number>;
 }
 

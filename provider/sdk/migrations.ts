@@ -10,7 +10,8 @@ export interface MigrationsArgs {
   /** Schema that holds the tables and `_prisma_migrations`. A change replaces the resource; data stay. */
   schema: pulumi.Input<string>;
   /**
-   * Folder of Prisma migrations (`<name>/migration.sql`), relative to the root of the checkout.
+   * Folder of Prisma migrations (`<name>/migration.sql`), relative to the root of the checkout. Another folder with the
+   * same migrations is no change; what it has more is applied, and what was applied must be in it unchanged.
    * @default "prisma/migrations"
    */
   directory?: string;

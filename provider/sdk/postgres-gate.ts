@@ -6,9 +6,9 @@ export interface PostgresGateArgs {
   connection: PostgresConnectionArgs;
   /** Container of the server: when it ends, the gate fails at once with its last words. Change: state only. */
   containerName: pulumi.Input<string>;
-  /** Whatever the server must be waited for again after, e.g. its container's id. */
+  /** Whatever the server must be waited for again after, e.g. its container's id. Change: waited for again. */
   triggers: pulumi.Input<Record<string, pulumi.Input<string>>>;
-  /** How long to wait, seconds, 1 to 3600. @default 90 */
+  /** How long to wait, seconds, 1 to 3600. Change: state only. @default 90 */
   timeoutSeconds?: pulumi.Input<number>;
 }
 

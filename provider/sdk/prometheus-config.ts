@@ -7,7 +7,7 @@ export interface PrometheusConfigArgs extends VolumeFilesArgs {
    * with the same volume read. Secret in state. A change is live (SIGHUP, then the rules are read back).
    */
   files: pulumi.Input<Record<string, pulumi.Input<string>>>;
-  /** Prometheus as seen from the machine that runs Pulumi, without a slash at the end. */
+  /** Prometheus as seen from the machine that runs Pulumi, without a slash at the end. Change: state only. */
   url: pulumi.Input<string>;
 }
 

@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 
-/** What the three resources that put files into a container's configuration volume have in common. */
+/** What the resources have in common that put files into a container's configuration volume, or read them there. */
 export interface VolumeFilesArgs {
   /** Docker volume that receives the files. It must exist. A change replaces the resource, not the volume. */
   volumeName: pulumi.Input<string>;
