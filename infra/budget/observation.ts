@@ -58,62 +58,74 @@ const smallestPool = 2;
 /** Where the cores are busy, more connections than this only wait in Postgres instead of PgBouncer (docs/sizing.md). */
 const connectionsPerCore = 4;
 
+type Verdict = Pick<Advice, "verdict" | "suggestedPoolSize" | "reason">;
+type Figures = Omit<Advice, keyof Verdict>;
+
 /**
  * Judges the pool by Little's law. Pure.
  * @param allowed the largest size up to the one that is asked for which the account of the stack lets through
  */
 export function adviseOn(seen: Observation, allowed: (size: number) => number = (size) => size): Advice {
-  const per = (time: number) => (seen.transactions === 0 ? 0 : time / seen.transactions);
-  const arrivalRate = seen.transactions / seen.seconds;
-  const busy = seen.transactionSeconds / seen.seconds;
-  const waiting = seen.waitSeconds / seen.seconds;
-  const needed = Math.max(smallestPool, Math.ceil(busy / targetUtilisation));
-  const activeSessions = seen.postgres.activeSeconds / seen.seconds;
-  const inTransaction = seen.postgres.activeSeconds + seen.postgres.idleInTransactionSeconds;
-  const areCoresBusy = activeSessions >= seen.databaseCores;
-  const useful = areCoresBusy ? connectionsPerCore * seen.databaseCores : Number.POSITIVE_INFINITY;
-  const isQueueing = mostly(seen.waitingClients, (clients) => clients > 0) && waiting >= 0.5;
-  const figures = {
-    arrivalRate,
+  const figures = figuresOf(seen);
+  return { ...figures, ...verdictOn(figures, seen, allowed) };
+}
+
+function figuresOf(seen: Observation): Figures {
+  const { seconds, transactions, poolSize, postgres } = seen;
+  const per = (time: number) => (transactions === 0 ? 0 : time / transactions);
+  const busyConnections = seen.transactionSeconds / seconds;
+  const inTransaction = postgres.activeSeconds + postgres.idleInTransactionSeconds;
+  const useful = usefulConnections(seen);
+  return {
+    arrivalRate: transactions / seconds,
     transactionSeconds: per(seen.transactionSeconds),
     waitSeconds: per(seen.waitSeconds),
-    busyConnections: busy,
-    waitingClients: waiting,
-    neededConnections: needed,
-    poolSize: seen.poolSize,
-    activeSessions,
-    idleInTransactionShare: inTransaction === 0 ? 0 : seen.postgres.idleInTransactionSeconds / inTransaction,
-    isLimitedByCores: areCoresBusy && (seen.poolSize === 0 || seen.poolSize >= useful),
+    busyConnections,
+    waitingClients: seen.waitSeconds / seconds,
+    neededConnections: Math.max(smallestPool, Math.ceil(busyConnections / targetUtilisation)),
+    poolSize,
+    activeSessions: postgres.activeSeconds / seconds,
+    idleInTransactionShare: inTransaction === 0 ? 0 : postgres.idleInTransactionSeconds / inTransaction,
+    isLimitedByCores: useful !== Number.POSITIVE_INFINITY && (poolSize === 0 || poolSize >= useful),
   };
-  const say = (verdict: Advice["verdict"], suggestedPoolSize: number, reason: string): Advice => ({
-    ...figures,
+}
+
+/** More connections than these only wait in Postgres; without end where its cores are not busy. */
+function usefulConnections({ postgres, seconds, databaseCores }: Observation): number {
+  const areCoresBusy = postgres.activeSeconds / seconds >= databaseCores;
+  return areCoresBusy ? connectionsPerCore * databaseCores : Number.POSITIVE_INFINITY;
+}
+
+function verdictOn(figures: Figures, seen: Observation, allowed: (size: number) => number): Verdict {
+  const { poolSize, transactions } = seen;
+  const { neededConnections: needed, busyConnections: busy, waitingClients: waiting } = figures;
+  const say = (verdict: Advice["verdict"], suggestedPoolSize: number, reason: string): Verdict => ({
     verdict,
     suggestedPoolSize,
     reason,
   });
-  if (seen.transactions < fewestTransactions && isStuck(seen)) {
-    const size = seen.poolSize === 0 ? "" : ` of ${seen.poolSize}`;
-    const reason = `clients wait, ${seen.workingConnections.at(-1) ?? 0}${size} connections are taken and ${seen.transactions} transactions ended: poolkit doctor says what holds them up; look there first`;
-    return say("stuck", seen.poolSize, reason);
+  if (transactions < fewestTransactions) {
+    if (!isStuck(seen)) return say("idle", poolSize, `${transactions} transactions say nothing about a load`);
+    const taken = `${seen.workingConnections.at(-1) ?? 0}${poolSize === 0 ? "" : ` of ${poolSize}`}`;
+    const stuck = `clients wait, ${taken} connections are taken and ${transactions} transactions ended`;
+    return say("stuck", poolSize, `${stuck}: poolkit doctor says what holds them up; look there first`);
   }
-  if (seen.transactions < fewestTransactions) {
-    return say("idle", seen.poolSize, `${seen.transactions} transactions say nothing about a load`);
-  }
-  if (seen.poolSize > 0 && (needed > seen.poolSize || isQueueing)) {
+  const isQueueing = mostly(seen.waitingClients, (clients) => clients > 0) && waiting >= 0.5;
+  if (poolSize > 0 && (needed > poolSize || isQueueing)) {
     const reason = isQueueing ? "clients wait for a connection" : "busy more than 70 % of the time";
     if (figures.isLimitedByCores) {
-      return say("limited by cores", seen.poolSize, `${reason}, and a larger pool would not help`);
+      return say("limited by cores", poolSize, `${reason}, and a larger pool would not help`);
     }
     const carrying = Math.max(needed, Math.ceil((busy + waiting) / targetUtilisation));
-    const wanted = Math.min(carrying, useful);
-    const size = Math.max(seen.poolSize, allowed(wanted));
+    const wanted = Math.min(carrying, usefulConnections(seen));
+    const size = Math.max(poolSize, allowed(wanted));
     const cap = size < wanted ? `; it takes ${wanted}, and the account allows ${size}` : "";
     return say("too small", size, `${reason}${cap}`);
   }
-  if (seen.poolSize === 0 || seen.poolSize > generous * needed) {
+  if (poolSize === 0 || poolSize > generous * needed) {
     return say("too large", needed, `${needed} connections carry this load at 70 %`);
   }
-  return say("right", seen.poolSize, "busy less than 70 % of the time, and nobody waits long");
+  return say("right", poolSize, "busy less than 70 % of the time, and nobody waits long");
 }
 
 /**
