@@ -88,22 +88,25 @@ export function connectionPath(
       ? { value, path: `pgbouncer.${name}`, isUsers: isGiven(input.pgbouncer, name) }
       : { ...size(override), value };
   };
-  /** PgBouncer asks the user's entry first, then the database's, then the global setting. */
-  const entry = (user: string, database: string, key: string, globalName: string): Figure => {
+  /** What an entry says itself: PgBouncer asks the user's first, then the database's. */
+  const entryValue = (user: string, database: string, key: string) => {
     const ofUser = pgbouncer.users[user]?.[key];
+    if (ofUser !== undefined) return { text: ofUser, path: `pgbouncer.users.${user}.${key}` };
     const ofDatabase = pgbouncer.databases[database]?.[key];
-    if (ofUser !== undefined) return own(`pgbouncer.users.${user}.${key}`, ofUser);
-    return ofDatabase === undefined
+    const path = `pgbouncer.databases.${database}.${key}`;
+    return ofDatabase === undefined ? undefined : { text: ofDatabase, path };
+  };
+  const entry = (user: string, database: string, key: string, globalName: string): Figure => {
+    const own = entryValue(user, database, key);
+    return own === undefined
       ? global(globalName)
-      : own(`pgbouncer.databases.${database}.${key}`, ofDatabase);
+      : { value: Number(own.text), path: own.path, isUsers: true };
   };
   const modeOf = (user: string, database: string) => {
-    const ofUser = pgbouncer.users[user]?.pool_mode;
-    const ofDatabase = pgbouncer.databases[database]?.pool_mode;
-    if (ofUser !== undefined) return { mode: ofUser, modePath: `pgbouncer.users.${user}.pool_mode` };
-    if (ofDatabase !== undefined)
-      return { mode: ofDatabase, modePath: `pgbouncer.databases.${database}.pool_mode` };
-    return { mode: pgbouncer.settings.pool_mode ?? "session", modePath: "pgbouncer.pool_mode" };
+    const own = entryValue(user, database, "pool_mode");
+    return own === undefined
+      ? { mode: pgbouncer.settings.pool_mode ?? "session", modePath: "pgbouncer.pool_mode" }
+      : { mode: own.text, modePath: own.path };
   };
   const poolOf = (database: string, user: string): Pool => ({
     name: `${database}/${user}`,
@@ -145,10 +148,6 @@ export function connectionPath(
       isUsers: isGiven(input.budget, name),
     }),
   };
-}
-
-function own(path: string, value: string): Figure {
-  return { value: Number(value), path, isUsers: true };
 }
 
 /** Server connections that PgBouncer opens for a pool at most: never more than it lets clients in. */
