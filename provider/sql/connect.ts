@@ -33,7 +33,7 @@ export class SqlError extends UserError {
   get isUnreachable(): boolean {
     return this.code === undefined
       ? /timeout|terminated/.test(this.message)
-      : /^(E[A-Z]+|57P0[123])$/.test(this.code);
+      : /^(E[A-Z_]+|57P0[123])$/.test(this.code);
   }
   /** The password does not match, or no rule lets this login in. PgBouncer says both as 08P01. */
   get isRefusedLogin(): boolean {
