@@ -218,7 +218,7 @@ describe("readConfig refuses", () => {
     vi.stubEnv("PULUMI_CONFIG_SECRET_KEYS", '["poolkit:secretSeed"]');
     expect(refusal(good)).toBe("accepted");
     expect(refusal({ ...good, "poolkit:secretSeed": "short" })).toMatch(
-      /found {4}5 characters\n.*\n {4}fix {6}pulumi config set -s dev --secret poolkit:secretSeed "\$\(openssl rand -hex 32\)"/,
+      /found {4}5 characters\n.*\n {4}fix {6}a new stack: pulumi config set -s dev --secret poolkit:secretSeed "\$\(openssl rand -hex 32\)"; .*: pulumi config refresh -s dev/,
     );
   });
 
