@@ -1,5 +1,6 @@
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
+import { ChangeCount } from "../provider/sdk/change-count.ts";
 import { Migrations } from "../provider/sdk/migrations.ts";
 import { PostgresConfig } from "../provider/sdk/postgres-config.ts";
 import { PostgresGate } from "../provider/sdk/postgres-gate.ts";
@@ -56,7 +57,7 @@ export class Database extends pulumi.ComponentResource {
    * out of its reach.
    */
   readonly host: pulumi.Output<string>;
-  /** The settings of the application's role, known once they are in force for new sessions. */
+  /** The settings of the application's role and how often they changed, known once they are in force for new sessions. */
   readonly roleSettings: pulumi.Output<string>;
   /** The last steps: rights and tables are there, the application may start. */
   readonly ready: readonly pulumi.Resource[];
@@ -137,6 +138,17 @@ export class Database extends pulumi.ComponentResource {
       { name: roles.owner, login: true, password: logins.owner.verifier, searchPaths: [schemaName] },
       inside,
     );
+    const sessionSettings = {
+      statementTimeout: sizes.statementTimeoutSeconds * 1000,
+      idleInTransactionSessionTimeout: sizes.idleInTransactionTimeoutSeconds * 1000,
+    };
+    const roleSettings = { lock_timeout: `${sizes.lockTimeoutSeconds}s` };
+    // Before the role, so that a change of it that is cut on its way to PgBouncer is not forgotten when it is taken back.
+    const changes = new ChangeCount(
+      `${name}-app-changes`,
+      { triggers: { settings: JSON.stringify([sessionSettings, roleSettings]) } },
+      child,
+    );
     const app = new postgresql.Role(
       `${name}-app`,
       {
@@ -145,10 +157,9 @@ export class Database extends pulumi.ComponentResource {
         password: logins.app.verifier,
         searchPaths: [schemaName],
         connectionLimit: args.applicationConnections,
-        statementTimeout: sizes.statementTimeoutSeconds * 1000,
-        idleInTransactionSessionTimeout: sizes.idleInTransactionTimeoutSeconds * 1000,
+        ...sessionSettings,
       },
-      inside,
+      { ...inside, dependsOn: [accepts, changes] },
     );
     const monitor = new postgresql.Role(
       `${name}-monitor`,
@@ -197,7 +208,6 @@ export class Database extends pulumi.ComponentResource {
       { ...child, provider: args.provider, deletedWith: data, dependsOn: [owner, app, monitor] },
     );
 
-    const roleSettings = { lock_timeout: `${sizes.lockTimeoutSeconds}s` };
     const appSettings = new RoleSettings(
       `${name}-app-settings`,
       {
@@ -226,6 +236,7 @@ export class Database extends pulumi.ComponentResource {
     this.host = server.id.apply((id) => id.slice(0, 12));
     this.versions = { postgres: server.id, postgresConfig: config.sha256 };
     this.roleSettings = pulumi.jsonStringify([
+      changes.count,
       app.statementTimeout,
       app.idleInTransactionSessionTimeout,
       appSettings.settings,

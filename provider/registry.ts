@@ -2,6 +2,7 @@ import { preflight } from "./functions/preflight.ts";
 import { type Handler, handlerOf } from "./model/handler.ts";
 import type { PluginFunction } from "./protocol/plugin.ts";
 import { appConfig } from "./resources/app-config.ts";
+import { changeCount } from "./resources/change-count.ts";
 import { healthGate } from "./resources/health-gate.ts";
 import { migrations } from "./resources/migrations.ts";
 import { pgbouncerClientLimits } from "./resources/pgbouncer-client-limits.ts";
@@ -14,6 +15,7 @@ import { roleSettings } from "./resources/role-settings.ts";
 /** The resource types of the plugin. */
 export const resources: ReadonlyMap<string, Handler> = new Map([
   ["AppConfig", handlerOf(appConfig)],
+  ["ChangeCount", handlerOf(changeCount)],
   ["HealthGate", handlerOf(healthGate)],
   ["Migrations", handlerOf(migrations)],
   ["PgBouncerClientLimits", handlerOf(pgbouncerClientLimits)],

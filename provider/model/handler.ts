@@ -42,10 +42,14 @@ export function handlerOf<I extends PlainMap, O extends PlainMap>(resource: Reso
     const problems = resource.inputs.problems(properties, [], "structure").map(problemText);
     throw new UserError(`its inputs do not fit this version of the plugin: ${problems.join("; ")}`);
   };
-  const planned = (properties: PlainMap, former?: PlainMap): Partial<O> =>
+  const planned = (properties: PlainMap, former?: PlainMap, outputs?: Partial<O>): Partial<O> =>
     hasUnknown(properties)
       ? {}
-      : resource.plan(known(properties), former && fits(resource.inputs, former) ? former : undefined);
+      : resource.plan(
+          known(properties),
+          former && fits(resource.inputs, former) ? former : undefined,
+          outputs,
+        );
 
   /**
    * The inputs that the resource has really come to. Of an update that failed half way Pulumi keeps the former inputs and
@@ -60,6 +64,10 @@ export function handlerOf<I extends PlainMap, O extends PlainMap>(resource: Reso
     };
     return fits(resource.inputs, found) ? found : inputs;
   };
+
+  /** What the state has besides those inputs. */
+  const outputsOf = (state: PlainMap, inputs: PlainMap) =>
+    entriesOf(state, (key) => !(key in inputs)) as Partial<O>;
 
   return {
     secrets: resource.inputs.secrets,
@@ -78,7 +86,9 @@ export function handlerOf<I extends PlainMap, O extends PlainMap>(resource: Reso
     },
     preview(inputs, former) {
       const id = hasUnknown(inputs) ? "" : resource.id(known(inputs));
-      return { id, state: { ...inputs, ...planned(inputs, former && reached(former)) } };
+      if (former === undefined) return { id, state: { ...inputs, ...planned(inputs) } };
+      const last = reached(former);
+      return { id, state: { ...inputs, ...planned(inputs, last, outputsOf(former.state, last)) } };
     },
     async create(properties, context) {
       const inputs = known(properties);
@@ -87,8 +97,7 @@ export function handlerOf<I extends PlainMap, O extends PlainMap>(resource: Reso
     },
     async read(properties, state, context) {
       const inputs = known(reached({ state, inputs: properties }));
-      const outputs = entriesOf(state, (key) => !(key in inputs));
-      const found = await resource.read(inputs, outputs as Partial<O>, context);
+      const found = await resource.read(inputs, outputsOf(state, inputs), context);
       return found && { inputs: found.inputs, state: { ...found.inputs, ...found.outputs } };
     },
     async update(properties, former, context) {
@@ -96,7 +105,8 @@ export function handlerOf<I extends PlainMap, O extends PlainMap>(resource: Reso
       const last = reached(former);
       // A state of an older version may not fit any more; then there is nothing former to compare with.
       const from = fits(resource.inputs, last) ? last : inputs;
-      return stateOf(resource.id(inputs), inputs, resource.update(inputs, from, context));
+      const updated = resource.update(inputs, from, context, outputsOf(former.state, last));
+      return stateOf(resource.id(inputs), inputs, updated);
     },
     async delete(properties, state, context) {
       const inputs = reached({ state, inputs: properties });

@@ -43,13 +43,14 @@ export interface Resource<I extends PlainMap, O extends PlainMap> {
   /** Stable name of the thing in the world. */
   id(inputs: I): string;
   /**
-   * What can be said before the operation runs; shown by a preview. Empty when nothing can. With `former` it is that of
-   * an update; without, only what depends on the inputs alone, because the last results are compared with it.
+   * What can be said before the operation runs; shown by a preview. Empty when nothing can. With `former` and its last
+   * known `outputs` it is that of an update; without, only what depends on the inputs alone, because the last results
+   * are compared with it.
    */
-  plan(inputs: I, former?: I): Partial<O>;
+  plan(inputs: I, former?: I, outputs?: Partial<O>): Partial<O>;
   create(inputs: I, context: Context): Promise<O>;
   /** What is really there: undefined when it is gone. `outputs` are the last known ones. */
   read(inputs: I, outputs: Partial<O>, context: Context): Promise<Reading<I, O> | undefined>;
-  update(inputs: I, former: I, context: Context): Promise<O>;
+  update(inputs: I, former: I, context: Context, outputs: Partial<O>): Promise<O>;
   delete(inputs: I, context: Context): Promise<void>;
 }

@@ -36,6 +36,7 @@ describe("the program", () => {
       "postgresql:index/role:Role": 3,
       "postgresql:index/database:Database": 1,
       "postgresql:index/schema:Schema": 1,
+      "poolkit:index:ChangeCount": 1,
       "poolkit:index:HealthGate": 1,
       "poolkit:index:PostgresGate": 1,
       "poolkit:index:Migrations": 1,

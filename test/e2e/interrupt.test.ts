@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { engineNames, roles } from "../../infra/names.ts";
 import { freePort } from "../support/free-port.ts";
@@ -68,14 +70,45 @@ async function arrives(): Promise<void> {
   expect(settled.code, settled.text).toBe(0);
 }
 
-/** Of as many of the application's sessions at the same moment as PgBouncer's pool has. */
-async function lockTimeouts(): Promise<string[]> {
+/** What a setting is in as many of the application's sessions at the same moment as PgBouncer's pool has. */
+async function inSessions(setting: string): Promise<string[]> {
   const { databaseUrl } = await stack.outputs();
   const session = () =>
-    stack.sql<{ lock: string }>("SELECT current_setting('lock_timeout') AS lock, pg_sleep(0.3)", databaseUrl);
+    stack.sql<{ value: string }>(`SELECT current_setting('${setting}') AS value, pg_sleep(0.3)`, databaseUrl);
   const sessions = await Promise.all(Array.from({ length: 5 }, session));
-  return sessions.flatMap((rows) => rows.map(({ lock }) => lock));
+  return sessions.flatMap((rows) => rows.map(({ value }) => value));
 }
+
+/** A connection to the server as its superuser. */
+async function superuserUrl(): Promise<string> {
+  const { directDatabaseUrl } = await stack.outputs();
+  return directDatabaseUrl.replace(
+    /^.*@/,
+    `postgresql://${roles.superuser}:${stack.passwordOf(roles.superuser)}@`,
+  );
+}
+
+/** [what keeps the change waiting, the resource that waits, a setting of the role, changed how, before, after] */
+const roleCuts: [string, RegExp, string, string, string, string, string][] = [
+  [
+    `ALTER ROLE ${roles.app} SET work_mem = '1MB'`,
+    /\bdatabase-app updating/,
+    "statement_timeout",
+    "poolkit:overrides.statementTimeoutSeconds",
+    "29",
+    "29s",
+    "30s",
+  ],
+  [
+    "SELECT pg_advisory_xact_lock(hashtext('poolkit role settings'))",
+    /\bdatabase-app-settings updating/,
+    "lock_timeout",
+    "poolkit:overrides.lockTimeoutSeconds",
+    "3",
+    "3s",
+    "10s",
+  ],
+];
 
 describe("an up that is cut", () => {
   it.each(cuts)("by %s while it creates %s leaves a state to go on from", async (signal, resource) => {
@@ -98,16 +131,42 @@ describe("an up that is cut", () => {
       await pgbouncer.kill({ signal: "SIGCONT" });
     }
     await stack.console("RECONNECT");
-    expect(await lockTimeouts()).toEqual(Array(5).fill("3s"));
+    expect(await inSessions("lock_timeout")).toEqual(Array(5).fill("3s"));
     await stack.must(["config", "rm", "--path", "poolkit:overrides.lockTimeoutSeconds", ...stack.flag]);
     await arrives();
-    expect(await lockTimeouts()).toEqual(Array(5).fill("10s"));
+    expect(await inSessions("lock_timeout")).toEqual(Array(5).fill("10s"));
   });
 
+  it.each(roleCuts)(
+    "between the role (%s, %s) and PgBouncer leaves no session with its %s, once it is taken back",
+    async (holding, waiting, setting, path, changed, meanwhile, before) => {
+      await stack.setPath(path, changed);
+      const holder = new pg.Client({ connectionString: await superuserUrl() });
+      await holder.connect();
+      let released: Promise<unknown> | undefined;
+      try {
+        await holder.query(`BEGIN; ${holding}`);
+        await upCut("SIGINT", (cut, running) =>
+          running.onText((text) => {
+            if (!waiting.test(text)) return;
+            cut();
+            released ??= sleep(1000).then(() => holder.query("ROLLBACK"));
+          }),
+        );
+      } finally {
+        await released;
+        await holder.end();
+      }
+      await stack.console("RECONNECT");
+      expect(await inSessions(setting)).toEqual(Array(5).fill(meanwhile));
+      await stack.must(["config", "rm", "--path", path, ...stack.flag]);
+      await arrives();
+      expect(await inSessions(setting)).toEqual(Array(5).fill(before));
+    },
+  );
+
   it("by an error of Postgres is not taken for done by the next one", async () => {
-    const superuser = `postgresql://${roles.superuser}:${stack.passwordOf(roles.superuser)}@`;
-    const { directDatabaseUrl } = await stack.outputs();
-    const asSuperuser = (text: string) => stack.sql(text, directDatabaseUrl.replace(/^.*@/, superuser));
+    const asSuperuser = async (text: string) => stack.sql(text, await superuserUrl());
     await stack.setPath("poolkit:overrides.statementTimeoutSeconds", "29");
     await asSuperuser(`ALTER ROLE ${roles.app} RENAME TO away`);
     const failed = await stack.up();

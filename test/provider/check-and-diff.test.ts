@@ -49,6 +49,7 @@ const valid: Record<string, Properties> = {
     url: "http://127.0.0.1:9090",
   },
   PostgresGate: { connection, containerName: "c", triggers: { server: "0123" }, timeoutSeconds: 90 },
+  ChangeCount: { triggers: { settings: "[30000]" } },
   RoleSettings: { connection, role: "r", database: "d", settings: { statement_timeout: "15s" } },
   Migrations: { connection, schema: "app", directory: "prisma/migrations", migrations: { "1_init": "abc" } },
   HealthGate: {

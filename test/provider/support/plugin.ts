@@ -75,6 +75,7 @@ export interface TestPlugin {
     state: Properties,
     oldInputs: Properties,
     news: Properties,
+    preview?: boolean,
   ): Promise<Properties>;
   delete(type: string, id: string, state: Properties, inputs: Properties): Promise<void>;
   invoke(name: string, args: Properties): Promise<Properties>;
@@ -162,9 +163,9 @@ export async function startPlugin(
         inputs: map(response.getInputs()),
       };
     },
-    async update(type, id, state, oldInputs, news) {
+    async update(type, id, state, oldInputs, news, preview = false) {
       const request = new pb.UpdateRequest().setUrn(urn(type)).setId(id).setOlds(struct(state));
-      request.setOldInputs(struct(oldInputs)).setNews(struct(news));
+      request.setOldInputs(struct(oldInputs)).setNews(struct(news)).setPreview(preview);
       const response = await call<pb.UpdateResponse>((answer) => client.update(request, answer));
       return map(response.getProperties());
     },
