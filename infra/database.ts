@@ -226,6 +226,7 @@ export class Database extends pulumi.ComponentResource {
             `${name}-migrations`,
             {
               connection: direct(databaseName, logins.owner),
+              readConnection: direct(databaseName, logins.superuser),
               schema: schemaName,
               directory: args.migrations,
             },

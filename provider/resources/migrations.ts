@@ -10,12 +10,13 @@ import {
 import { endsTransactions } from "../migrations/transaction-words.ts";
 import { messageOf, PartialFailure, UserError } from "../model/errors.ts";
 import type { Context, Resource } from "../model/resource.ts";
-import { object, record, type Shaped, text } from "../model/shape.ts";
+import { object, optional, record, type Shaped, text } from "../model/shape.ts";
 import { waitFor } from "../model/wait.ts";
 import { connectionShape, SqlError, withClient } from "../sql/connect.ts";
 
 const inputs = object({
   connection: connectionShape,
+  readConnection: optional(connectionShape),
   schema: text(),
   directory: text(),
   migrations: record(text()),
@@ -29,7 +30,7 @@ export const migrations: Resource<Inputs, Record<string, never>> = {
   inputs,
   defaults: {},
   replaceOn: ["schema", "connection.database"],
-  ignore: ["connection", "directory"],
+  ignore: ["connection", "readConnection", "directory"],
   id: ({ connection, schema }) => `${connection.database}/${schema}`,
   plan: () => ({}),
   create: (wanted, context) => migrate(wanted, context),
@@ -38,8 +39,9 @@ export const migrations: Resource<Inputs, Record<string, never>> = {
   delete: async () => {},
 
   async read(last, _, context) {
+    const login = last.readConnection ?? last.connection;
     try {
-      const applied = await withClient(last.connection, (client) => appliedMigrations(client, last.schema));
+      const applied = await withClient(login, (client) => appliedMigrations(client, last.schema));
       const finished = new Map(
         applied.filter((one) => !one.isUnfinished).map((one) => [one.name, one.checksum]),
       );

@@ -7,6 +7,11 @@ import { type PostgresConnectionArgs, withSecretPassword } from "./connections.t
 export interface MigrationsArgs {
   /** Direct login as the owner of the schema. Another `database` replaces the resource; data stay. */
   connection: PostgresConnectionArgs;
+  /**
+   * Login of a refresh, to the same database. The owner may be gone with its database: a refused login does not say so.
+   * Change: state only. @default `connection`
+   */
+  readConnection?: PostgresConnectionArgs;
   /** Schema that holds the tables and `_prisma_migrations`. A change replaces the resource; data stay. */
   schema: pulumi.Input<string>;
   /**
@@ -33,6 +38,7 @@ export class Migrations extends pulumi.CustomResource {
       ...args,
       directory,
       connection: withSecretPassword(args.connection),
+      readConnection: args.readConnection && withSecretPassword(args.readConnection),
       migrations: migrationsIn(directory),
     };
     super("poolkit:index:Migrations", name, inputs, options);

@@ -119,6 +119,15 @@ describe("drift", () => {
     const settled = await stack.up("--refresh", "--expect-no-changes");
     expect(settled.code, settled.text).toBe(0);
   });
+
+  it("the database and its owner dropped: one up --refresh makes both again, with the tables", async () => {
+    await superuserSql("DROP DATABASE poolkit WITH (FORCE)", "postgres");
+    await superuserSql(`DROP ROLE ${roles.owner}`, "postgres");
+    await stack.mustUp("--refresh");
+    expect((await stack.health()).body.status).toBe("pass");
+    const settled = await stack.up("--refresh", "--expect-no-changes");
+    expect(settled.code, settled.text).toBe(0);
+  });
 });
 
 async function plan(...options: string[]): Promise<Planned> {
@@ -146,9 +155,10 @@ async function expectRowsAndHealth(): Promise<void> {
   expect(await stack.sql("SELECT count(*)::int AS rows FROM app.kept")).toEqual([{ rows: 3 }]);
 }
 
-async function superuserSql(text: string): Promise<void> {
+async function superuserSql(text: string, database?: string): Promise<void> {
   const { directDatabaseUrl } = await stack.outputs();
   const url = new URL(directDatabaseUrl);
+  if (database !== undefined) url.pathname = database;
   url.username = roles.superuser;
   url.password = stack.passwordOf(roles.superuser);
   await stack.sql(text, url.href);

@@ -51,7 +51,13 @@ const valid: Record<string, Properties> = {
   PostgresGate: { connection, containerName: "c", triggers: { server: "0123" }, timeoutSeconds: 90 },
   ChangeCount: { triggers: { settings: "[30000]" } },
   RoleSettings: { connection, role: "r", database: "d", settings: { statement_timeout: "15s" } },
-  Migrations: { connection, schema: "app", directory: "prisma/migrations", migrations: { "1_init": "abc" } },
+  Migrations: {
+    connection,
+    readConnection: connection,
+    schema: "app",
+    directory: "prisma/migrations",
+    migrations: { "1_init": "abc" },
+  },
   HealthGate: {
     url: "http://127.0.0.1:3000/x",
     token: secret("canary"),
@@ -98,7 +104,7 @@ describe("Check", () => {
     "%s names everything that is missing, and what is unknown",
     async (type, inputs) => {
       const { failures } = await plugin.check(type, { volumename: "x" });
-      const optional = ["timeoutSeconds"];
+      const optional = ["timeoutSeconds", "readConnection"];
       const missing = Object.keys(inputs).filter((key) => !optional.includes(key));
       expect(failures).toMatchObject(Object.fromEntries(missing.map((key) => [key, "missing"])));
       expect(failures.volumename).toMatch(/^unknown property; (did you mean volumeName|known: )/);
@@ -268,6 +274,7 @@ describe("Diff", () => {
       { connection: { ...connection, port: 1, database: "e", password: secret("new") } },
       { "connection.database": "UPDATE_REPLACE" },
     ],
+    ["another login of a refresh", "Migrations", { readConnection: { ...connection, port: 1 } }, {}],
     ["another login", "Migrations", { connection: { ...connection, port: 1, password: secret("new") } }, {}],
     [
       "a secret",

@@ -257,6 +257,20 @@ describe.skipIf(!(await engineAvailable()))("Migrations", () => {
     expect((await plugin.read("Migrations", id, state, inputs())).id).toBe("");
   });
 
+  it("is gone with its database and its owner's role when somebody else looks", async () => {
+    write("1_init", initScript);
+    const { id, state } = await plugin.create("Migrations", inputs());
+    const { connection: readConnection, ...others } = inputs();
+    const { host, port } = server;
+    const owner = { host, port, user: "gone", database: `d${database}`, password: secret("gone") };
+    const ofTheRoleThatIsGone = { ...others, connection: owner, readConnection: readConnection ?? null };
+    const read = await plugin.read("Migrations", id, state, ofTheRoleThatIsGone);
+    expect(read.inputs).toEqual(ofTheRoleThatIsGone);
+    expect(read.inputs.migrations).toEqual(migrationsIn(directory));
+    await sql("postgres", `DROP DATABASE d${database}`);
+    expect((await plugin.read("Migrations", id, state, ofTheRoleThatIsGone)).id).toBe("");
+  });
+
   it.each([
     ["without its role", undefined, /password authentication failed/],
     ["while its role may not log in", "CREATE ROLE gone NOLOGIN PASSWORD 'gone'", /not permitted to log in/],
