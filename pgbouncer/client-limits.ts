@@ -25,6 +25,14 @@ export function withFormerClientLimits(wanted: PgBouncerIni, former: PgBouncerIn
   };
 }
 
+/** The file with the limit on clients of each of the roles: without an entry of its own it is the global one. */
+export function withEveryRolesLimit(ini: PgBouncerIni, roles: readonly string[]): PgBouncerIni {
+  const key = entryLimits.users;
+  const global = globalLimit(ini.settings, key);
+  const said = roles.map((role): [string, Section] => [role, { [key]: global, ...ini.users[role] }]);
+  return { ...ini, users: { ...ini.users, ...Object.fromEntries(said) } };
+}
+
 function withLargerSettings(wanted: Section, former: Section): Record<string, string> {
   const limits = clientLimits.flatMap((key): [string, string][] => {
     const [now, before] = [globalLimit(wanted, key), globalLimit(former, key)];
@@ -41,12 +49,19 @@ function withLargerEntries(
 ): Record<string, Record<string, string>> {
   const key = entryLimits[section];
   const globals = [globalLimit(wanted.settings, key), globalLimit(former.settings, key)] as const;
-  return Object.fromEntries(
-    Object.entries(wanted[section]).map(([name, { [key]: own, ...others }]) => {
+  // A role whose entry goes has its clients still; those of a database that goes go with it.
+  const gone =
+    section === "users" ? Object.keys(former.users).filter((role) => !Object.hasOwn(wanted.users, role)) : [];
+  return Object.fromEntries([
+    ...Object.entries(wanted[section]).map(([name, { [key]: own, ...others }]) => {
       const larger = largerLimit(own, former[section][name]?.[key], globals);
       return [name, larger === undefined ? others : { ...others, [key]: larger }];
     }),
-  );
+    ...gone.flatMap((role) => {
+      const larger = largerLimit(undefined, former.users[role]?.[key], globals);
+      return larger === undefined ? [] : [[role, { [key]: larger }]];
+    }),
+  ]);
 }
 
 /** The larger limit of an entry; undefined where the global one, itself the larger of both files, says it. */

@@ -1,4 +1,5 @@
-import { parseIni } from "../../pgbouncer/parse.ts";
+import { parseIni, parseUserlist } from "../../pgbouncer/parse.ts";
+import type { PgBouncerIni } from "../../pgbouncer/render.ts";
 import { isRunning } from "../engine/containers.ts";
 import { UserError } from "../model/errors.ts";
 import { moment } from "../model/moment.ts";
@@ -6,8 +7,9 @@ import type { Context, Resource } from "../model/resource.ts";
 import { integer, name, object, type Shaped, secret, text } from "../model/shape.ts";
 import { waitFor } from "../model/wait.ts";
 import { type Connection, withClient } from "../sql/connect.ts";
-import { iniFile } from "./pgbouncer-config.ts";
+import { userlistFile } from "./pgbouncer-config.ts";
 import { applyIni } from "./pgbouncer-live.ts";
+import { iniFile, takingRolesBack } from "./pgbouncer-roles.ts";
 import { placeFields, readFiles } from "./volume-files.ts";
 
 const inputs = object({
@@ -35,14 +37,17 @@ export const pgbouncerClientLimits: Resource<Inputs, Outputs> = {
 async function lower(wanted: Inputs, context: Context): Promise<Outputs> {
   const { containerName, heldAt } = wanted;
   if (heldAt === "" || !(await isRunning(await context.docker(), containerName))) return {};
-  const files = await readFiles(wanted, [iniFile], context);
+  const files = await readFiles(wanted, [iniFile, userlistFile], context);
   if (files === undefined) return {};
   const ini = parseIni(files[iniFile] ?? "");
   const console = { ...wanted.console, database: "pgbouncer" };
   await waitForRoom(wanted, console, Number(ini.settings.max_client_conn), context);
   // A restart is needed only when somebody edited the file meanwhile; then the longest request is let end, too.
   const target = { containerName, consoles: [console], restartGraceSeconds: wanted.patienceSeconds };
-  const refused = await applyIni(target, ini, [], context);
+  // A limit of a role whose entry the change has removed stands in no file.
+  const roles = Object.keys(parseUserlist(files[userlistFile] ?? ""));
+  const apply = (first: PgBouncerIni) => applyIni(target, first, [], context);
+  const refused = await takingRolesBack(wanted, ini, roles, apply, context);
   if (refused.length > 0) {
     throw new UserError(
       `${containerName} does not run its file:\n${refused.map((line) => `  ${line}`).join("\n")}`,

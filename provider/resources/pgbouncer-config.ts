@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { withFormerClientLimits } from "../../pgbouncer/client-limits.ts";
+import { withEveryRolesLimit, withFormerClientLimits } from "../../pgbouncer/client-limits.ts";
 import { startupKeys } from "../../pgbouncer/entries.ts";
 import { parseIni, parseUserlist } from "../../pgbouncer/parse.ts";
 import {
@@ -30,6 +30,7 @@ import {
 import type { Path } from "../protocol/paths.ts";
 import { type Connection, loginsBetween } from "../sql/connect.ts";
 import { applyIni, type LivePgBouncer, restoreIni, runningIni } from "./pgbouncer-live.ts";
+import { iniFile, takingRolesBack, withEmptyRoles } from "./pgbouncer-roles.ts";
 import { applyFiles, emptyFiles, type Files, filesDigest, placeFields, readFiles } from "./volume-files.ts";
 
 const section = record(text());
@@ -57,8 +58,7 @@ const inputs = refined(fields, ({ userlist, console }, path) => {
 });
 type Outputs = { sha256: string; clientsHeldAt: string };
 
-export const iniFile = "pgbouncer.ini";
-const userlistFile = "userlist.txt";
+export const userlistFile = "userlist.txt";
 const defaultRestartGraceSeconds = 30;
 
 /** `poolkit:index:PgBouncerConfig`; see the class in provider/sdk for what it promises. */
@@ -122,13 +122,17 @@ function consoleOf({ console }: Inputs): Connection {
 
 async function write(wanted: Inputs, former: Inputs | undefined, context: Context): Promise<Outputs> {
   const held = heldIni(wanted, former && (await asItRuns(former, wanted, context)));
-  const first = withEmptyRoles(held ?? iniOf(wanted), former?.users ?? {});
+  const first = withEmptyRoles(held ?? iniOf(wanted), rolesOf(former));
   const isReconnect = former !== undefined && needsReconnect(wanted, former);
   const commands = isReconnect ? ["RECONNECT"] : [];
   const target = liveAt(wanted, loginsBetween(consoleOf(wanted), consoleOf(former ?? wanted)));
   const application = {
     apply: () => applyIni(target, first, commands, context),
-    restore: () => restore(target, wanted, iniOf(former ?? wanted), context),
+    // The former files are back already. The roles of the refused change are taken back, too.
+    restore: () => {
+      const apply = (ini: PgBouncerIni) => restoreIni(target, ini, context);
+      return takingRolesBack(wanted, iniOf(former ?? wanted), rolesOf(wanted), apply, context);
+    },
     ...(isReconnect && { whenCancelled: reconnectDue }),
   };
   await applyFiles(wanted, filesOf(wanted, first), application, context);
@@ -148,28 +152,12 @@ async function write(wanted: Inputs, former: Inputs | undefined, context: Contex
 async function asItRuns(former: Inputs, wanted: Inputs, context: Context): Promise<Inputs> {
   if (wanted.lowersClientsLater !== true) return former;
   const target = liveAt(former, loginsBetween(consoleOf(wanted), consoleOf(former)));
-  return withIni(former, await runningIni(target, iniOf(former), iniOf(former), context));
+  const said = withEveryRolesLimit(iniOf(former), Object.keys(former.userlist));
+  return withIni(former, await runningIni(target, said, said, context));
 }
 
-/** The former files are back already: `former` is what they say. The roles of the refused change are taken back first. */
-async function restore(
-  target: LivePgBouncer,
-  wanted: Inputs,
-  former: PgBouncerIni,
-  context: Context,
-): Promise<string[]> {
-  const first = withEmptyRoles(former, wanted.users ?? {});
-  if (isDeepStrictEqual(first, former)) return restoreIni(target, former, context);
-  await writeVolume(context, wanted, { [iniFile]: renderIni(first) });
-  const left = await restoreIni(target, first, context);
-  await writeVolume(context, wanted, { [iniFile]: renderIni(former) });
-  return left;
-}
-
-/** PgBouncer keeps what a role's entry said when the entry is gone; an empty one takes it back. */
-function withEmptyRoles(ini: PgBouncerIni, former: PgBouncerIni["users"]): PgBouncerIni {
-  const none = Object.fromEntries(Object.keys(former).map((role) => [role, {}]));
-  return { ...ini, users: { ...none, ...ini.users } };
+function rolesOf(inputs: Inputs | undefined): string[] {
+  return Object.keys(inputs?.users ?? {});
 }
 
 /** What PgBouncer runs until its limits on clients are lowered; undefined when this change lowers none of them. */

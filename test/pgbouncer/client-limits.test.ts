@@ -95,6 +95,17 @@ describe("withFormerClientLimits", () => {
     expect(withFormerClientLimits(wanted, former)).toEqual(held);
   });
 
+  it.each([
+    ["is kept while the global one is lower", "30", { poolkit_app: { max_user_client_connections: "60" } }],
+    ["is left out while the global one is larger", "90", {}],
+    ["is left out while there is no global one", "0", {}],
+  ])("the limit of a role whose entry goes %s", (_what, global, users) => {
+    const entry = { max_user_client_connections: "60", pool_size: "5" };
+    const former = ini({ max_user_client_connections: global }, {}, entry);
+    const wanted = { ...ini({ max_user_client_connections: global }), users: {} };
+    expect(withFormerClientLimits(wanted, former)).toEqual({ ...wanted, users });
+  });
+
   it("leaves the limit of a role out that had no entry", () => {
     const former = { ...ini({}), users: {} };
     expect(withFormerClientLimits(ini({}, {}, { max_user_client_connections: "20" }), former).users).toEqual({

@@ -264,6 +264,38 @@ describe.skipIf(!(await engineAvailable()))("PgBouncerConfig on a running PgBoun
     await up(inputs({ default_pool_size: "30" }));
   });
 
+  it("lowers the limit on clients of a role whose entry is removed only then, too, and lets no change between forget it", async () => {
+    const global = { default_pool_size: "30", max_user_client_connections: "8" };
+    const users = { poolkit_app: { max_user_client_connections: "20", pool_size: "2" } };
+    const limit = async () => {
+      const app = (await onConsole("SHOW USERS")).find((row) => row.name === "poolkit_app");
+      return [String(app?.max_user_client_connections), String(app?.pool_size)];
+    };
+    await up(inputs(global, { users }));
+    const open = await Promise.all(Array.from({ length: 12 }, () => client("poolkit_app", "poolkit")));
+    try {
+      await up(inputs(global, { lowersClientsLater: true }));
+      open.push(await client("poolkit_app", "poolkit"));
+      expect(await limit()).toEqual(["20", ""]);
+      expect((await place.files())["pgbouncer.ini"]?.content).not.toMatch(/^poolkit_app/m);
+      expect(await drift()).toEqual({});
+      await up(inputs({ ...global, stats_period: "17" }, { lowersClientsLater: true }));
+      open.push(await client("poolkit_app", "poolkit"));
+      expect(await limit()).toEqual(["20", ""]);
+      const limits = { ...target(), heldAt: state.clientsHeldAt ?? "", room: 2, patienceSeconds: 30 };
+      const before = await place.files();
+      await plugin.create("PgBouncerClientLimits", limits);
+      expect(await limit()).toEqual(["8", ""]);
+      expect(await place.files()).toEqual(before);
+      await expect(client("poolkit_app", "poolkit")).rejects.toThrow("max_user_client_connections");
+      expect((await open[0]?.query("SELECT 1 AS one"))?.rows).toEqual([{ one: 1 }]);
+    } finally {
+      await Promise.all(open.map((one) => one.end()));
+    }
+    expect(await drift()).toEqual({});
+    await up(inputs({ default_pool_size: "30" }));
+  });
+
   it("restarts the container for a setting that needs it, and says so", async () => {
     await up(inputs({ default_pool_size: "30", listen_backlog: "512" }));
     expect(await running("listen_backlog")).toBe("512");
