@@ -21,7 +21,7 @@ export interface PgBouncerConfigArgs extends VolumeFilesArgs {
   console: PgBouncerConsoleArgs;
   /**
    * A change renews PgBouncer's server connections (RECONNECT) after the reload; for what only new sessions see,
-   * such as role settings. @default none
+   * such as role settings, with a `ChangeCount` of them for a change that is taken back half way. @default none
    */
   reconnectTriggers?: pulumi.Input<pulumi.Input<string>[]>;
   /**
