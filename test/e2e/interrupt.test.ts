@@ -88,21 +88,21 @@ async function superuserUrl(): Promise<string> {
   );
 }
 
-/** [what keeps the change waiting, the resource that waits, a setting of the role, changed how, before, after] */
-const roleCuts: [string, RegExp, string, string, string, string, string][] = [
+/** [setting of the role, what keeps its change waiting, the resource that waits, key, new value, meanwhile, before] */
+const roleCuts: [string, string, RegExp, string, string, string, string][] = [
   [
+    "statement_timeout",
     `ALTER ROLE ${roles.app} SET work_mem = '1MB'`,
     /\bdatabase-app updating/,
-    "statement_timeout",
     "poolkit:overrides.statementTimeoutSeconds",
     "29",
     "29s",
     "30s",
   ],
   [
+    "lock_timeout",
     "SELECT pg_advisory_xact_lock(hashtext('poolkit role settings'))",
     /\bdatabase-app-settings updating/,
-    "lock_timeout",
     "poolkit:overrides.lockTimeoutSeconds",
     "3",
     "3s",
@@ -138,8 +138,8 @@ describe("an up that is cut", () => {
   });
 
   it.each(roleCuts)(
-    "between the role (%s, %s) and PgBouncer leaves no session with its %s, once it is taken back",
-    async (holding, waiting, setting, path, changed, meanwhile, before) => {
+    "between the role's %s and PgBouncer leaves no session with it, once it is taken back",
+    async (setting, holding, waiting, path, changed, meanwhile, before) => {
       await stack.setPath(path, changed);
       const holder = new pg.Client({ connectionString: await superuserUrl() });
       await holder.connect();
