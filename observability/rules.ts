@@ -68,32 +68,40 @@ export function alertRules(sizes: Sizes): AlertRule[] {
 
 /** Each pool against its own size and timeout: another entry's may be much smaller or more patient. */
 function poolRules(sizes: PoolSizes): AlertRule[] {
-  return [...fullRules(sizes), ...timeoutRules(sizes)];
+  return [waitingRule(sizes), ...fullRules(sizes), ...timeoutRules(sizes)];
 }
 
 function seriesOf({ database, user }: PoolSizes): string {
   return `job="${jobs.pgbouncer}",database="${database}",user="${user}"`;
 }
 
+/**
+ * One client is enough: how many can wait at most is what the clients' own pools have beyond this one, a handful or none.
+ * A queue after a burst is empty again at one of the looks; one that never is has too few connections behind it, whatever
+ * the sizes.
+ */
+function waitingRule(sizes: PoolSizes): AlertRule {
+  return {
+    alert: "PgBouncerClientsWaiting",
+    expr: `pgbouncer_pools_client_waiting_connections{${seriesOf(sizes)}} > 0`,
+    for: "5m",
+    labels: { severity: "warning", database: sizes.database },
+    annotations: {
+      summary: "Clients wait in PgBouncer all the time",
+      description:
+        "{{ $value }} clients of {{ $labels.database }}/{{ $labels.user }} wait, and no look of the last minutes found none: work arrives as fast as the pool can do it, or faster. Look for slow queries and locks (poolkit doctor) before raising poolSize.",
+    },
+  };
+}
+
 /** A pool without a limit is never full. */
 function fullRules(sizes: PoolSizes): AlertRule[] {
   const { database, poolSize } = sizes;
-  const pool = seriesOf(sizes);
   if (poolSize === 0) return [];
   return [
     {
-      alert: "PgBouncerClientsWaiting",
-      expr: `pgbouncer_pools_client_waiting_connections{${pool}} > ${poolSize}`,
-      for: "1m",
-      labels: { severity: "warning", database },
-      annotations: {
-        summary: "More clients wait in PgBouncer than the pool has connections",
-        description: `{{ $value }} clients of {{ $labels.database }}/{{ $labels.user }} wait, the pool has ${poolSize} connections: each of them waits for at least one whole transaction. Look for slow queries and locks (poolkit doctor) before raising poolSize.`,
-      },
-    },
-    {
       alert: "PgBouncerPoolSaturated",
-      expr: `pgbouncer_pools_server_active_connections{${pool}} / ${poolSize} > ${poolShare}`,
+      expr: `pgbouncer_pools_server_active_connections{${seriesOf(sizes)}} / ${poolSize} > ${poolShare}`,
       for: "5m",
       labels: { severity: "warning", database },
       annotations: {
@@ -211,8 +219,9 @@ function backupRules(): AlertRule[] {
   return [
     {
       alert: "BackupOverdue",
-      // One series per type of backup: the least of them is the time since the latest of any type.
-      expr: `min without (backup_type) (pgbackrest_backup_since_last_completion_seconds) > ${backupAgeHours} * 3600`,
+      // One series per type of backup, and further labels by what the latest one was made with: the least of them is the
+      // time since the latest of any kind. By what names the database alone: an alert must not begin anew with each backup.
+      expr: `min by (stack, job, instance, stanza) (pgbackrest_backup_since_last_completion_seconds) > ${backupAgeHours} * 3600`,
       for: "15m",
       labels: { severity: "critical" },
       annotations: {

@@ -24,14 +24,17 @@ const labelsOf = (database: string) => `{job="pgbouncer",database="${database}",
 const pool = labelsOf("poolkit");
 const one = (series: string) => (value: number | string) => [{ series, values: `${value}x80` }];
 
-function casesOf(sizes: PoolSizes): Record<string, Case> {
+function casesOf(preset: Preset): Record<string, Case> {
+  const sizes = poolOf(preset);
   // Of another PgBouncer and another Postgres, which somebody has Prometheus ask, too: the sizes are not theirs.
   const foreign = (metric: string, value: number) =>
     one(`${metric}{job="reports",database="reports"}`)(value);
-  const waiting = (clients: number) => [
-    ...one(`pgbouncer_pools_client_waiting_connections${pool}`)(clients),
+  const waiting = (values: string) => [
+    { series: `pgbouncer_pools_client_waiting_connections${pool}`, values },
     ...foreign("pgbouncer_pools_client_waiting_connections", 1000),
   ];
+  // Those of one application for whom the pool has no connection.
+  const mostWaiting = preset.connectionLimit - preset.poolSize;
   const active = one(`pgbouncer_pools_server_active_connections${pool}`);
   const wait = one(`pgbouncer_pools_client_maxwait_seconds${pool}`);
   const connections = (used: number) => [
@@ -55,16 +58,26 @@ function casesOf(sizes: PoolSizes): Record<string, Case> {
     fires: expiry(days * day - 1),
     quiet: expiry(days * day + lookAtSeconds),
   });
-  const sinceBackup = (full: number, incremental: number) => [
-    ...one('pgbackrest_backup_since_last_completion_seconds{stanza="shop",backup_type="full"}')(full),
-    ...one('pgbackrest_backup_since_last_completion_seconds{stanza="shop",backup_type="incr"}')(incremental),
-  ];
+  // Newer exporters also tell whether the latest backup of a type was made block by block.
+  const sinceBackup = (full: number, incremental: number) => {
+    const since = (labels: string) =>
+      one(`pgbackrest_backup_since_last_completion_seconds{stanza="shop",${labels}}`);
+    return [
+      ...since('backup_type="full",block_incr="n"')(full),
+      ...since('backup_type="incr",block_incr="y"')(incremental),
+    ];
+  };
   const backups = (stanza: number, exporter: number) => [
     ...one('pgbackrest_stanza_status{stanza="shop"}')(stanza),
     ...one('pgbackrest_exporter_status{stanza="all-stanzas"}')(exporter),
   ];
   return {
-    PgBouncerClientsWaiting: { fires: waiting(sizes.poolSize + 1), quiet: waiting(sizes.poolSize) },
+    PgBouncerClientsWaiting: {
+      fires: waiting(`${mostWaiting}x80`),
+      firesToo: waiting("1x80"),
+      // A queue that is empty at one of the looks of five minutes.
+      quiet: waiting(`${mostWaiting}x18 0 `.repeat(4)),
+    },
     PgBouncerPoolSaturated: { fires: active(nearlyFull + 1), quiet: active(nearlyFull) },
     PgBouncerWaitNearTimeout: {
       fires: wait(half),
@@ -174,12 +187,12 @@ function casesBeside(application: PoolSizes): Record<string, Case> {
   const waiting = "pgbouncer_pools_client_waiting_connections";
   const active = "pgbouncer_pools_server_active_connections";
   const wait = "pgbouncer_pools_client_maxwait_seconds";
-  const { poolSize, queryWaitTimeoutSeconds } = application;
+  const { queryWaitTimeoutSeconds } = application;
   return {
     PgBouncerClientsWaiting: {
-      fires: both(waiting, 4, poolSize),
-      firesToo: both(waiting, 3, poolSize + 1),
-      quiet: both(waiting, 3, poolSize),
+      fires: both(waiting, 1, 0),
+      firesToo: both(waiting, 0, 1),
+      quiet: both(waiting, 0, 0),
     },
     PgBouncerPoolSaturated: {
       fires: both(active, 3, 13),
@@ -199,7 +212,7 @@ describe.skipIf(!(await engineAvailable()))("the alerts", () => {
     const files = presetNames.map((preset): [string, string][] => {
       const sizes = poolOf(presets[preset]);
       const rules = alertRules(only(sizes));
-      const cases = casesOf(sizes);
+      const cases = casesOf(presets[preset]);
       expect(Object.keys(cases).sort()).toEqual(rules.map(({ alert }) => alert).sort());
       return [
         [`${preset}.rules.yml`, rulesYaml(rules)],
@@ -222,7 +235,7 @@ describe.skipIf(!(await engineAvailable()))("the alerts", () => {
     const rules = alertRules({ pools: [application, jobs], hasApplicationMetrics: true });
     const files = {
       "jobs.rules.yml": rulesYaml(rules),
-      "cases.yml": testFile("jobs.rules.yml", { ...casesOf(application), ...casesBeside(application) }),
+      "cases.yml": testFile("jobs.rules.yml", { ...casesOf(presets.prod), ...casesBeside(application) }),
     };
     const tested = await promtool(["test", "rules", "cases.yml"], { files });
     expect(tested.code, tested.text).toBe(0);
@@ -234,13 +247,13 @@ describe.skipIf(!(await engineAvailable()))("the alerts", () => {
 
   it("are those of another preset when the thresholds do not follow it", async () => {
     const rules = alertRules(only(poolOf(presets.prod)));
-    const cases = casesOf(poolOf(presets["high-load"]));
+    const cases = casesOf(presets["high-load"]);
     const files = {
       "prod.rules.yml": rulesYaml(rules),
       "cases.yml": testFile("prod.rules.yml", cases),
     };
     const { code, text } = await promtool(["test", "rules", "cases.yml"], { files });
     expect(code).not.toBe(0);
-    expect(text).toMatch(/PgBouncerClientsWaiting/);
+    expect(text).toMatch(/PgBouncerPoolSaturated/);
   });
 });

@@ -17,7 +17,6 @@ describe("the alerts' thresholds", () => {
   it("follow PgBouncer's timeout and pool", () => {
     const rules = expressions(prod);
     expect(rules.get("PgBouncerWaitNearTimeout")).toMatch(/>= 3$/);
-    expect(rules.get("PgBouncerClientsWaiting")).toMatch(/> 15$/);
     expect(rules.get("PgBouncerPoolSaturated")).toMatch(/\/ 15 > 0\.9$/);
   });
 
@@ -49,7 +48,7 @@ describe("the alerts' thresholds", () => {
     const ofJobs = rules.filter(({ labels }) => labels.database === "jobs");
     expect(ofJobs.map(({ alert }) => alert)).toEqual(["PgBouncerClientsWaiting", "PgBouncerPoolSaturated"]);
     expect(ofJobs.map(({ expr }) => expr)).toEqual([
-      'pgbouncer_pools_client_waiting_connections{job="pgbouncer",database="jobs",user="poolkit_app"} > 3',
+      'pgbouncer_pools_client_waiting_connections{job="pgbouncer",database="jobs",user="poolkit_app"} > 0',
       'pgbouncer_pools_server_active_connections{job="pgbouncer",database="jobs",user="poolkit_app"} / 3 > 0.9',
     ]);
     expect(rules.slice(0, 3)).toEqual(alertRules(prod).slice(0, 3));
@@ -62,6 +61,7 @@ describe("the alerts' thresholds", () => {
       "BackupOverdue",
       "CertificateExpiresSoon",
       "CertificateNearlyExpired",
+      "PgBouncerClientsWaiting",
       "PgBouncerDown",
       "PgBouncerWaitNearTimeout",
       "PostgresConnectionsHigh",
