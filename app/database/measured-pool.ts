@@ -37,6 +37,16 @@ export interface OverdueCheckouts {
   readonly oldestCaller: string | null;
 }
 
+/** Those of several pools together. */
+export function togetherOverdue(ofPools: readonly OverdueCheckouts[]): OverdueCheckouts {
+  const [oldest] = [...ofPools].sort((a, b) => (b.oldestSeconds ?? 0) - (a.oldestSeconds ?? 0));
+  return {
+    count: ofPools.reduce((sum, { count }) => sum + count, 0),
+    oldestSeconds: oldest?.oldestSeconds ?? null,
+    oldestCaller: oldest?.oldestCaller ?? null,
+  };
+}
+
 /** What enhanced mode can tell of its pool. */
 export interface PoolMeasurements {
   readonly connects: number;
@@ -129,9 +139,10 @@ export class MeasuredPool extends pg.Pool {
   override end(): Promise<void>;
   override end(callback: () => void): void;
   override end(callback?: () => void): Promise<void> | undefined {
-    clearInterval(this.#sweep);
-    if (callback === undefined) return super.end();
-    super.end(callback);
+    // Not before the last connection is back: one that never comes is a leak as well.
+    const ended = super.end().finally(() => clearInterval(this.#sweep));
+    if (callback === undefined) return ended;
+    ended.then(callback, callback);
     return undefined;
   }
 

@@ -12,7 +12,7 @@ import { Circuit, type CircuitStateName } from "./circuit.ts";
 import { classifyFailure, type FailureKind } from "./database-failure.ts";
 import { openPool } from "./database-pool.ts";
 import { LeasedTransaction, type Measure } from "./leased-transaction.ts";
-import { PoolMeasures } from "./measured-pool.ts";
+import { type PoolMeasurements, PoolMeasures, togetherOverdue } from "./measured-pool.ts";
 import { type OperationName, type OperationTime, OperationTimes, operationOf } from "./operation-times.ts";
 import { CLOSED_MESSAGE, CUT_OFF_MESSAGE, newPiece, type Piece, PoolLease } from "./pool-lease.ts";
 import { type PoolLog, SILENT } from "./pool-log.ts";
@@ -98,7 +98,7 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
       longestWaitMs: since(lease?.waitingSince ?? null) ?? 0,
       lastAcquireTimeoutMsAgo: since(lease?.lastAcquireTimeout ?? null),
       drainingPools: this.#retired.size,
-      measurements: lease?.pool.measurements() ?? null,
+      measurements: this.#measurements(),
       counters: {
         ...this.#counters,
         retries: { ...this.#retryCounts.attempts },
@@ -106,6 +106,13 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
       },
       circuit: lease?.circuit.state ?? "closed",
     };
+  }
+
+  /** Who keeps a connection of a former pool still keeps it. */
+  #measurements(): PoolMeasurements | null {
+    const measurements = this.#lease?.pool.measurements() ?? null;
+    if (measurements === null) return null;
+    return { ...measurements, overdue: togetherOverdue([measurements.overdue, ...this.#retired.overdue()]) };
   }
 
   /** Durations of statements and of the steps of transactions since the process started, in both modes. */

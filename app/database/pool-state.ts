@@ -17,7 +17,10 @@ export interface PoolState {
   readonly lastAcquireTimeoutMsAgo: number | null;
   /** Former pools whose last work has not ended yet. */
   readonly drainingPools: number;
-  /** What the pool itself measures; null in standard mode, where nobody can know. */
+  /**
+   * What the pool itself measures, and what former ones have not got back yet; null in standard mode, where nobody can
+   * know.
+   */
   readonly measurements: PoolMeasurements | null;
   /** Known in both modes, counted since the process started. */
   readonly counters: LayerCounters;

@@ -1,3 +1,4 @@
+import type { OverdueCheckouts } from "./measured-pool.ts";
 import type { PoolLease } from "./pool-lease.ts";
 import type { PoolLog } from "./pool-log.ts";
 
@@ -13,6 +14,11 @@ export class RetiredPools {
 
   get size(): number {
     return this.#draining.size;
+  }
+
+  /** What each of them did not get back in time; nothing of pools that cannot know. */
+  overdue(): OverdueCheckouts[] {
+    return [...this.#draining.keys()].flatMap(({ pool }) => pool.measurements()?.overdue ?? []);
   }
 
   /** Takes a pool over. @param deadlineMs for its work to end by itself; null = `cutOff` says when */

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { loadConfig } from "../../../app/config/config.ts";
 import { classifyFailure } from "../../../app/database/database-failure.ts";
+import { MeasuredPool, PoolMeasures } from "../../../app/database/measured-pool.ts";
 import { databasePool, prisma } from "../../../app/database/prisma.ts";
 import { inTransaction } from "../../../app/database/transaction.ts";
 import { idempotent, withCaller } from "../../../app/database/work-context.ts";
@@ -298,6 +299,47 @@ describe.skipIf(!(await engineAvailable()))("what the layer does about failures"
     const told = logged.filter(({ message }) => message.includes("DATABASE_LEAK_THRESHOLD"));
     expect(told).toHaveLength(1);
     expect(told[0]?.fields).toMatchObject({ caller: "a leaking job" });
+  });
+
+  it("counts what is kept too long of a pool that a live change has replaced, next to that of the new one", async () => {
+    await use({ DATABASE_LEAK_THRESHOLD: "0.5" });
+    const { leaks = 0 } = databasePool.state().measurements ?? {};
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const hold = (caller: string) =>
+      withCaller(caller, () =>
+        inTransaction(async (transaction) => {
+          await transaction.company.count();
+          await released;
+        }),
+      );
+    const former = hold("a job of before");
+    await eventually(async () => databasePool.state().counts?.totalCount === 1, { what: "its connection" });
+    await use({ DATABASE_LEAK_THRESHOLD: "0.6" });
+    const later = hold("a job of now");
+    const overdue = () => databasePool.state().measurements?.overdue;
+    await eventually(async () => overdue()?.count === 2, { what: "both" });
+    expect(overdue()).toMatchObject({ oldestCaller: "a job of before" });
+    await eventually(async () => databasePool.state().measurements?.leaks === leaks + 2, {
+      what: "both leaks",
+    });
+    release();
+    await Promise.all([former, later]);
+    await eventually(async () => overdue()?.count === 0, { what: "both given back" });
+  });
+
+  it("still counts what is kept too long once its pool closes", async () => {
+    const measures = new PoolMeasures();
+    const told: object[] = [];
+    const pool = new MeasuredPool(
+      { connectionString: database.urls.database },
+      { measures, leakThresholdSeconds: 0.5, listener: { onLeak: (leak) => told.push(leak) } },
+    );
+    const client = await pool.connect();
+    const ended = pool.end();
+    await eventually(async () => measures.leaks === 1, { what: "a leak" });
+    expect(told).toHaveLength(1);
+    client.release();
+    await ended;
   });
 
   it("measures the wait for a connection, and nothing of it in standard mode", async () => {
