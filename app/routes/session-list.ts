@@ -20,9 +20,16 @@ const cursor = z.string().transform((text, context): Position => {
   }
 });
 
+/** Decimal digits alone: JavaScript would take 0x10, 1e1 and an empty text for numbers, too. */
+const limit = z
+  .string()
+  .regex(/^\d{1,9}$/, "must be a whole number")
+  .transform(Number)
+  .pipe(z.number().min(1).max(MAX_PAGE));
+
 /** Which sessions to list. `from` is included, `to` is not; both are about the session's beginning. */
 export const listQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(20),
+  limit: limit.default(20),
   cursor: cursor.optional(),
   company: name.optional(),
   status: z.enum(SessionStatus).optional(),

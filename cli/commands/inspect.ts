@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { bounded } from "../doctor/bounded.ts";
 import { withSession } from "../doctor/session.ts";
-import { pick, type Row, renderTable } from "../inspect/render.ts";
+import { pick, type Row, renderLook, renderTable } from "../inspect/render.ts";
 import { type TableName, type TableOptions, tableOf } from "../inspect/tables.ts";
 import { readMonitorUrls } from "../stack.ts";
 import { UserError } from "../user-error.ts";
@@ -45,17 +45,17 @@ function asJson(columns: readonly string[], rows: readonly Row[]): string {
 
 function asText(isWatching: boolean) {
   return (columns: readonly string[], rows: readonly Row[]): string => {
-    const table = `${renderTable(columns, rows)}\n`;
-    if (!isWatching) return table;
-    const stamped = `${new Date().toISOString()}\n${table}`;
-    // On a terminal each look takes the place of the one before; in a file they follow each other.
-    return process.stdout.isTTY ? `\x1b[H\x1b[2J${stamped}` : `${stamped}\n`;
+    const table = renderTable(columns, rows);
+    if (!isWatching) return `${table}\n`;
+    return renderLook(new Date(), table, process.stdout.isTTY ? process.stdout.columns : undefined);
   };
 }
 
-function watchSeconds(watch: string | true | undefined): number | undefined {
+/** As people write them: JavaScript would take 0x10 and 1e3 for numbers, too. */
+export function watchSeconds(watch: string | true | undefined): number | undefined {
   if (watch === undefined) return undefined;
-  const seconds = watch === true ? defaultWatchSeconds : Number(watch);
+  if (watch === true) return defaultWatchSeconds;
+  const seconds = /^\d{1,4}(\.\d{1,3})?$/.test(watch) ? Number(watch) : 0;
   if (seconds >= 1 && seconds <= 3600) return seconds;
-  throw new UserError(`--watch ${String(watch)}: a number of seconds from 1 to 3600 is allowed`);
+  throw new UserError(`--watch ${watch}: a number of seconds from 1 to 3600 is allowed`);
 }

@@ -19,6 +19,22 @@ export function renderTable(columns: readonly string[], rows: readonly Row[]): s
   return [line(columns), ...cells.map(line), ...(rows.length === 0 ? ["(no rows)"] : [])].join("\n");
 }
 
+/**
+ * One look of --watch. On a terminal each takes the place of the one before, in lines that fit: wrapped ones would push
+ * the screen up at every look. In a file they follow each other, whole. @param width of the terminal in characters, 0
+ * where it does not know; undefined: there is none
+ */
+export function renderLook(at: Date, table: string, width: number | undefined): string {
+  const stamped = `${at.toISOString()}\n${table}\n`;
+  if (width === undefined) return `${stamped}\n`;
+  return `\x1b[H\x1b[2J${width === 0 ? stamped : cutLines(stamped, width)}`;
+}
+
+function cutLines(text: string, width: number): string {
+  const cut = (line: string) => (line.length > width ? `${line.slice(0, width - 1)}…` : line);
+  return text.split("\n").map(cut).join("\n");
+}
+
 /** The columns of a table, in their order, as one object a row. */
 export function pick(columns: readonly string[], row: Row): Row {
   return Object.fromEntries(columns.map((column) => [column, row[column] ?? null]));

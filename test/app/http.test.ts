@@ -175,6 +175,12 @@ describe("refusals", () => {
     ["broken address", "GET", "/%zz", 400, "invalid_request"],
     ["limit too large", "GET", "/api/sessions?limit=101", 400, "invalid_request"],
     ["limit no number", "GET", "/api/sessions?limit=x", 400, "invalid_request"],
+    ["limit zero", "GET", "/api/sessions?limit=0", 400, "invalid_request"],
+    ["limit in another notation", "GET", "/api/sessions?limit=0x10", 400, "invalid_request"],
+    ["limit with an exponent", "GET", "/api/sessions?limit=1e1", 400, "invalid_request"],
+    ["limit with a sign", "GET", "/api/sessions?limit=%2B5", 400, "invalid_request"],
+    ["limit with a space", "GET", "/api/sessions?limit=%205", 400, "invalid_request"],
+    ["limit with a decimal point", "GET", "/api/sessions?limit=5.0", 400, "invalid_request"],
     ["unknown parameter", "GET", "/api/sessions?lmit=1", 400, "invalid_request"],
     ["no database", "GET", "/api/sessions", 503, "database_unavailable"],
   ])("%s", async (_name, method, url, status, code) => {

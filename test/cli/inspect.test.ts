@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { pick, renderTable } from "../../cli/inspect/render.ts";
+import { watchSeconds } from "../../cli/commands/inspect.ts";
+import { pick, renderLook, renderTable } from "../../cli/inspect/render.ts";
 import { tableNames, tableOf } from "../../cli/inspect/tables.ts";
 
 describe("renderTable", () => {
@@ -57,5 +58,40 @@ describe("tableOf", () => {
     expect(tableOf("queries", { showSql: true }).sql).toMatch(/AS blocked_by, query\n/);
     expect(tableOf("queries", {}).sql).toContain("AND state <> 'idle'");
     expect(tableOf("queries", { all: true }).sql).not.toContain("'idle'");
+  });
+});
+
+describe("a look of --watch", () => {
+  const at = new Date("2026-11-01T09:00:00Z");
+  const table = renderTable(["database", "cl_waiting"], [{ database: "x".repeat(60), cl_waiting: 3 }]);
+
+  it("fits into the terminal, line by line, and takes the place of the one before", () => {
+    const [stamp, heading, row, rest] = renderLook(at, table, 30).split("\n");
+    expect(stamp).toBe("\x1b[H\x1b[2J2026-11-01T09:00:00.000Z");
+    expect(heading).toBe(`database${" ".repeat(21)}…`);
+    expect(row).toBe(`${"x".repeat(29)}…`);
+    expect(rest).toBe("");
+  });
+
+  it("is whole where it fits, where the terminal's width is unknown and in a file", () => {
+    expect(renderLook(at, table, 72)).toContain(table);
+    expect(renderLook(at, table, 0)).toContain(table);
+    expect(renderLook(at, table, undefined)).toBe(`2026-11-01T09:00:00.000Z\n${table}\n\n`);
+  });
+});
+
+describe("the seconds of --watch", () => {
+  it.each([
+    [undefined, undefined],
+    [true, 2],
+    ["1", 1],
+    ["2.5", 2.5],
+    ["3600", 3600],
+  ] as const)("%s", (watch, seconds) => {
+    expect(watchSeconds(watch)).toBe(seconds);
+  });
+
+  it.each(["0", "0.9", "3601", "0x10", "1e3", " 5", "+5", "", "Infinity"])("refuses %j", (watch) => {
+    expect(() => watchSeconds(watch)).toThrow(/--watch .*: a number of seconds from 1 to 3600/);
   });
 });
