@@ -98,6 +98,8 @@ export function answerUnknown(server: FastifyInstance): void {
   server.addHook("onRoute", ({ url, method }) => {
     routes.push({ address: new URLPattern({ pathname: url }), methods: [method].flat() });
   });
+  // Fastify asks for its content type before it looks whether the route has it: none of ours does.
+  server.addHttpMethod("QUERY", { hasBody: false, overrideExisting: true });
   server.setNotFoundHandler((request, reply) => {
     const pathname = request.url.split("?")[0] ?? "/";
     const known = routes.filter(({ address }) => address.test({ pathname }));

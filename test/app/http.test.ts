@@ -223,6 +223,16 @@ describe("refusals", () => {
     );
   });
 
+  it("answers QUERY as every other method that a route does not have, with and without a body", async () => {
+    const ask = async (url: string, payload?: string) => {
+      const { statusCode, headers } = await server.inject({ method: "QUERY", url, payload });
+      return [statusCode, headers.allow];
+    };
+    expect(await ask("/api/sessions")).toEqual([405, "GET, HEAD, POST"]);
+    expect(await ask("/api/sessions", "x")).toEqual([405, "GET, HEAD, POST"]);
+    expect(await ask("/nowhere")).toEqual([404, undefined]);
+  });
+
   it("names what is wrong with a new session", async () => {
     const payload = {
       company: "",
