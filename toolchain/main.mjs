@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { handOver } from "./lib/hand-over.mjs";
+import { homeFolder } from "./lib/home.mjs";
 import { fileProblem, SetupProblem } from "./lib/problem.mjs";
 import { endChildren } from "./lib/processes.mjs";
 import { setUp } from "./setup.mjs";
@@ -56,6 +57,9 @@ async function main(command, args) {
     process.stderr.write(`${command === undefined ? "" : `unknown command: ${command}\n`}${USAGE}\n`);
     return 2;
   }
+  // For what is started, too: without one npm makes a folder `~` where it runs, and Go has no cache.
+  const home = homeFolder(process.env);
+  if (home !== undefined) process.env.HOME = home;
   const light = command === "test" && onlyUnitTests(args);
   const { node } = await setUp({
     root: ROOT,

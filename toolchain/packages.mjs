@@ -56,11 +56,12 @@ export async function installPackages({ root, npm, onLong }) {
   const lockText = readIfPresent(join(root, "package-lock.json")) ?? "{}";
   const { packages: locked } = JSON.parse(lockText);
   const count = Object.keys(locked).length - 1;
+  // Also where nothing is to do: an npm that outlived its killed set-up may have written on.
+  removeLeftovers(join(root, ".poolkit"));
   if (isInstalled(root, locked)) return { how: `${count} as locked`, changed: false, value: undefined };
 
   onLong("npm ci (20 to 60 s)");
   const folder = temporaryName(join(root, ".poolkit", "packages"));
-  removeLeftovers(join(root, ".poolkit"));
   mkdirSync(folder, { recursive: true });
   for (const file of ["package.json", "package-lock.json", ".npmrc"]) {
     if (existsSync(join(root, file))) copyFileSync(join(root, file), join(folder, file));

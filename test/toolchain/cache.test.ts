@@ -8,11 +8,12 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { cacheEntry, cacheFolder, cacheKey } from "../../toolchain/lib/cache.mjs";
 import { withLock } from "../../toolchain/lib/lock.mjs";
+import { SetupProblem } from "../../toolchain/lib/problem.mjs";
 
 let cache: string;
 beforeEach(() => {
@@ -28,8 +29,28 @@ describe("cacheFolder", () => {
     [{ XDG_CACHE_HOME: "relative", HOME: "/home/a" }, "/home/a/.cache/poolkit"],
     [{ XDG_CACHE_HOME: "", HOME: "/home/a" }, "/home/a/.cache/poolkit"],
     [{ HOME: "/home/a" }, "/home/a/.cache/poolkit"],
+    [{ HOME: "" }, "/home/system/.cache/poolkit"],
+    [{ HOME: "relative" }, "/home/system/.cache/poolkit"],
+    [{}, "/home/system/.cache/poolkit"],
   ])("%j", (env, expected) => {
-    expect(cacheFolder(env)).toBe(expected);
+    expect(cacheFolder(env, () => "/home/system")).toBe(expected);
+  });
+
+  it("is the home of the system's own user where HOME is empty, never a folder of the checkout", () => {
+    expect(cacheFolder({ HOME: "" })).toBe(join(userInfo().homedir, ".cache/poolkit"));
+  });
+
+  it.each([
+    [
+      "does not know the user",
+      () => {
+        throw new Error("uv_os_get_passwd returned ENOENT");
+      },
+    ],
+    ["knows no home", () => ""],
+  ])("has one clear error where the system %s", (_what, ofSystem) => {
+    expect(() => cacheFolder({ HOME: "" }, ofSystem)).toThrow(SetupProblem);
+    expect(cacheFolder({ HOME: "", XDG_CACHE_HOME: "/x" }, ofSystem)).toBe("/x/poolkit");
   });
 });
 
@@ -73,6 +94,18 @@ describe("cacheEntry", () => {
     mkdirSync(join(cache, "part-12.tmp-9-abcd"));
     await cacheEntry(cache, "part-1", build("one"));
     expect(readdirSync(cache).sort()).toEqual(["part-1", "part-12.tmp-9-abcd"]);
+  });
+
+  it("removes what a program of a killed set-up wrote after that, unless another one builds", async () => {
+    await cacheEntry(cache, "part-1", build("one"));
+    const late = join(cache, "part-1.tmp-9-abcd");
+    mkdirSync(late);
+    writeFileSync(join(cache, "part-1.lock"), "4711\n");
+    await cacheEntry(cache, "part-1", build("two"));
+    expect(existsSync(late)).toBe(true);
+    rmSync(join(cache, "part-1.lock"));
+    await cacheEntry(cache, "part-1", build("two"));
+    expect(existsSync(late)).toBe(false);
   });
 
   it("lets only one of two at the same time build", async () => {

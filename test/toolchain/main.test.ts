@@ -11,13 +11,14 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 /** npm that installs one package, which prints what it is asked for; it waits first where $WAITS says so. */
 const npm = `#!/bin/sh
 if [ -n "$WAITS" ]; then echo started > "$WAITS"; exec sleep 30; fi
+if [ -n "$TELLS_HOME" ]; then echo "$HOME" > "$TELLS_HOME"; fi
 mkdir -p node_modules/vitest
 echo 'console.log("tests:", ...process.argv.slice(2));' > node_modules/vitest/vitest.mjs
 echo '{"packages":{"node_modules/vitest":{"version":"1.0.0"}}}' > node_modules/.package-lock.json
@@ -93,6 +94,19 @@ describe.skipIf(process.platform === "win32")("set-up that Ctrl-C ends", () => {
       stderr: "",
     });
     expect(readdirSync(inRoot(".poolkit"))).toEqual([]);
+  });
+
+  it("removes what an npm wrote that had outlived its set-up, also with nothing else to do", async () => {
+    mkdirSync(inRoot(".poolkit/packages.tmp-9-abcd/node_modules"), { recursive: true });
+    expect(await start({ WAITS: inRoot("never") }).ended).toMatchObject({ code: 0, stderr: "" });
+    expect(readdirSync(inRoot(".poolkit"))).toEqual([]);
+  });
+
+  it("gives what it starts the home of the system's own user where HOME is empty", async () => {
+    rmSync(inRoot("node_modules"), { recursive: true });
+    const told = inRoot("home");
+    expect(await start({ HOME: "", TELLS_HOME: told }).ended).toMatchObject({ code: 0 });
+    expect(readFileSync(told, "utf8")).toBe(`${userInfo().homedir}\n`);
   });
 
   it("says in one message where it cannot write and what to do", async () => {

@@ -1,9 +1,9 @@
 // @ts-check
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { readIfPresent } from "../lib/files.mjs";
+import { homeFolder } from "../lib/home.mjs";
 
 /** Where Docker's own clients look when nobody says anything else. */
 export const DEFAULT_HOST = "unix:///var/run/docker.sock";
@@ -24,7 +24,7 @@ export const DEFAULT_HOST = "unix:///var/run/docker.sock";
  * @returns {EngineAddress | { missingContext: string }}
  */
 export function locateEngine(env) {
-  const home = env.HOME ?? homedir();
+  const home = homeFolder(env) ?? "/nonexistent";
   const isOwnNote = env.DOCKER_HOST === env.POOLKIT_DOCKER_HOST; // what .poolkit/env has set for the user
   if (env.DOCKER_HOST && !isOwnNote) {
     const certificates = env.DOCKER_TLS_VERIFY ? (env.DOCKER_CERT_PATH ?? join(home, ".docker")) : undefined;

@@ -1,21 +1,27 @@
 // @ts-check
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs";
-import { homedir } from "node:os";
 import { join, relative } from "node:path";
 import { removeTree, temporaryName } from "./files.mjs";
+import { homeFolder } from "./home.mjs";
 import { isCode, withLock } from "./lock.mjs";
+import { SetupProblem } from "./problem.mjs";
 
 /**
  * The folder that all checkouts of a user share: `$XDG_CACHE_HOME/poolkit`, else `~/.cache/poolkit`. A relative
  * XDG_CACHE_HOME is invalid by the XDG Base Directory Specification and counts as unset.
  * @param {NodeJS.ProcessEnv} env
+ * @param {() => string} [ofSystem] replaceable for tests only
  */
-export function cacheFolder(env) {
-  const base = env.XDG_CACHE_HOME?.startsWith("/")
-    ? env.XDG_CACHE_HOME
-    : join(env.HOME ?? homedir(), ".cache");
-  return join(base, "poolkit");
+export function cacheFolder(env, ofSystem) {
+  if (env.XDG_CACHE_HOME?.startsWith("/")) return join(env.XDG_CACHE_HOME, "poolkit");
+  const home = homeFolder(env, ofSystem);
+  if (home !== undefined) return join(home, ".cache", "poolkit");
+  throw new SetupProblem("NO_HOME", {
+    what: "set-up has no folder for its cache",
+    found: "no HOME, no XDG_CACHE_HOME, and the system knows no home of this user",
+    fix: "set HOME or XDG_CACHE_HOME to a folder that your user may write to (the whole path)",
+  });
 }
 
 /**
@@ -65,8 +71,13 @@ export function sourcesIn(folder, wanted) {
  */
 export async function cacheEntry(cache, key, build, onWait) {
   const folder = join(cache, key);
-  if (existsSync(folder)) return { folder, built: false };
-  return withLock(join(cache, `${key}.lock`), { onWait }, async () => {
+  const lock = join(cache, `${key}.lock`);
+  if (existsSync(folder)) {
+    // Again: a program that outlived its killed set-up may have written on while the entry was built anew.
+    if (!existsSync(lock)) removeLeftovers(cache, key);
+    return { folder, built: false };
+  }
+  return withLock(lock, { onWait }, async () => {
     if (existsSync(folder)) return { folder, built: false };
     removeLeftovers(cache, key);
     const temporary = temporaryName(folder);

@@ -3,6 +3,7 @@ import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { cacheEntry, cacheKey } from "../lib/cache.mjs";
 import { isExecutable } from "../lib/files.mjs";
+import { homeFolder } from "../lib/home.mjs";
 import { SetupProblem } from "../lib/problem.mjs";
 import { lastLines, run } from "../lib/processes.mjs";
 
@@ -110,7 +111,7 @@ export async function officialPlugin({ cache, env, onLong }, cli, { name, versio
  * @param {{ name: string, version: string }} plugin
  */
 export function ownPlugin(env, { name, version }) {
-  const home = join(env.HOME ?? "/nonexistent", ".pulumi");
+  const home = join(homeFolder(env) ?? "/nonexistent", ".pulumi");
   const path = join(home, "plugins", `resource-${name}-v${version}`, `pulumi-resource-${name}`);
   return isExecutable(path) ? path : undefined;
 }
