@@ -14,7 +14,8 @@ const project = new Project();
 let stack: TestStack;
 
 beforeAll(async () => {
-  const built = await project.run("node", [join(example, "build.mjs")]);
+  // Files that only their owner may read: the image's user is another one.
+  const built = await project.run("sh", ["-c", `umask 077 && node ${join(example, "build.mjs")}`]);
   if (built.code !== 0) throw new Error(built.text);
   stack = await TestStack.create(project, "dev", "own");
   await useExample();
