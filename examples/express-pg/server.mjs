@@ -58,7 +58,11 @@ app.get("/visits", async (_request, response) => {
   response.json(rows[0]);
 });
 
-const server = app.listen(Number(PORT), () => console.log(`listening on ${PORT}`));
+const server = app.listen(Number(PORT), (error) => {
+  // Express tells of a port that is taken here, too.
+  if (error) throw error;
+  console.log(`listening on ${PORT}`);
+});
 
 /** Not healthy for a moment, so that callers leave; then no new requests; then the pool. A second signal ends at once. */
 process.once("SIGTERM", () => {

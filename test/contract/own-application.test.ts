@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { givenFiles, givenVariables } from "../../infra/application-contract.ts";
 import { freePort } from "../support/free-port.ts";
@@ -64,6 +65,23 @@ it("the example runs on the versions that this project tests", () => {
     dependencies: { pg: dependencies.pg },
     devDependencies: { express: dependencies.express, esbuild: devDependencies.esbuild },
   });
+});
+
+it("the example ends with an error where its port is taken", async () => {
+  const other = createServer().listen(0);
+  await once(other, "listening");
+  const address = other.address();
+  const port = typeof address === "object" ? address?.port : undefined;
+  const app = spawn(process.execPath, ["examples/express-pg/server.mjs"], {
+    env: { PORT: String(port), DATABASE_URL: "postgres://app:pw@127.0.0.1:1/d" },
+  });
+  try {
+    const [said, [code]] = await Promise.all([text(app.stderr), once(app, "exit")]);
+    expect(code).toBe(1);
+    expect(said).toContain("EADDRINUSE");
+  } finally {
+    other.close();
+  }
 });
 
 it("the example says that it cannot serve long before a query gives up waiting for a connection", async () => {
