@@ -10,6 +10,9 @@ const HARMLESS = new Set(`${KEYWORDS} ${FUNCTIONS}`.split(" "));
 const WRITES =
   /\b(insert|update|delete|merge|truncate|into|share|call|copy|create|alter|drop|grant|lock|set|do)\b/;
 
+/** Strings and quoted names, by one pattern from left to right: each may hold the other's quote. */
+const QUOTED = /'(?:[^']|'')*'|"(?:[^"]|"")*"/g;
+
 /** A name before a bracket. Postgres takes every character beyond ASCII for a part of a name, blanks and emoji too. */
 const CALLED = /([a-z_.\u{80}-\u{10ffff}][\w.$\u{80}-\u{10ffff}]*)\s*\(/gu;
 
@@ -20,8 +23,7 @@ const CALLED = /([a-z_.\u{80}-\u{10ffff}][\w.$\u{80}-\u{10ffff}]*)\s*\(/gu;
  */
 export function isRead(sql: string): boolean {
   const bare = sql
-    .replaceAll(/'(?:[^']|'')*'/g, "''")
-    .replaceAll(/"(?:[^"]|"")*"/g, "quoted_name")
+    .replaceAll(QUOTED, (quoted) => (quoted.startsWith("'") ? "''" : "quoted_name"))
     .replaceAll(/\s*\.\s*/g, ".")
     .toLowerCase()
     .trim()

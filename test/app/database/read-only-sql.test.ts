@@ -10,6 +10,7 @@ describe("isRead", () => {
     "SELECT max(started_at), coalesce(min(id), 0) FROM chat_sessions WHERE note = 'please delete; it''s old'",
     "select 1;",
     "SELECT count ( * ) FROM t WHERE (a = 1) AND (b . c > 0.5)",
+    `SELECT "it's", 'a "quoted" word' FROM t WHERE b = ''`,
     SESSION_VIEW_SQL,
   ])("%s", (sql) => {
     expect(isRead(sql)).toBe(true);
@@ -37,6 +38,7 @@ describe("isRead", () => {
     "SELECT e\u0301count(1)",
     "SELECT count\u00a0(1)",
     "SELECT app . count(1)",
+    `SELECT "it's", nextval('ids'), "it's"`,
     "EXPLAIN ANALYZE DELETE FROM t",
     "VACUUM",
     "",
