@@ -22,21 +22,14 @@ export type UrlResult<Value> =
 const DEFAULT_SCHEMA = "app";
 
 /** Parameters that pg understands and PgBouncer accepts. */
-const PASSED_ON = [
-  "application_name",
-  "sslmode",
-  "sslrootcert",
-  "sslcert",
-  "sslkey",
-  "sslnegotiation",
-  "uselibpqcompat",
-];
+const PASSED_ON = ["sslmode", "sslrootcert", "sslcert", "sslkey", "sslnegotiation", "uselibpqcompat"];
 /** Parameters that the application applies and strips, because pg ignores them. */
 const APPLIED = ["connection_limit", "pool_timeout", "schema"];
-/** Parameters of older Prisma versions that mean nothing now. */
+/** Parameters of older Prisma versions that mean nothing now, and one that pg would put before the layer's own names. */
 const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
   pgbouncer: "PgBouncer >= 1.21 needs no such flag",
   connect_timeout: "DATABASE_ACQUIRE_TIMEOUT bounds connecting and waiting",
+  application_name: "health tells connections apart by the names that they have",
 };
 /** Startup parameters that PgBouncer refuses; they belong to the role (`ALTER ROLE … SET`). */
 const REFUSED = ["options", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];

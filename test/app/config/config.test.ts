@@ -105,7 +105,7 @@ describe("good configurations", () => {
     ],
     [
       "schema parameter",
-      { ...GOOD, DATABASE_URL: `${URL_TEXT}?schema=other&sslmode=disable` },
+      { ...GOOD, DATABASE_URL: `${URL_TEXT}?schema=other&sslmode=disable&application_name=shop` },
       {},
       { connectionString: `${URL_TEXT}?sslmode=disable`, schema: "other" },
     ],
@@ -163,6 +163,12 @@ describe("good configurations", () => {
       { ...GOOD, DATABASE_URL: `${URL_TEXT}?pgbouncer=true` },
       {},
       "DATABASE_URL: pgbouncer has no effect (PgBouncer >= 1.21 needs no such flag)",
+    ],
+    [
+      "name of its own, which would take those that health goes by",
+      { ...GOOD, DATABASE_URL: `${URL_TEXT}?application_name=shop` },
+      {},
+      "DATABASE_URL: application_name has no effect (health tells connections apart by the names that they have)",
     ],
   ])("warns of a %s", (_name, environment, files, warning) => {
     expect(config(environment, files).warnings).toEqual([warning]);
