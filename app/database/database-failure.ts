@@ -112,9 +112,12 @@ const BY_SQLSTATE: Readonly<Record<string, FailureKind>> = {
  */
 const BY_ERRNO: Readonly<Record<string, FailureKind>> = {
   EAI_AGAIN: "dns",
+  EAI_FAIL: "dns",
   ENOTFOUND: "dns",
   ECONNREFUSED: "unreachable",
+  EHOSTDOWN: "unreachable",
   EHOSTUNREACH: "unreachable",
+  ENETDOWN: "unreachable",
   ENETUNREACH: "unreachable",
   ECONNRESET: "connection_lost",
   EPIPE: "connection_lost",

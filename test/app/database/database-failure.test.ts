@@ -95,6 +95,9 @@ describe("classifyFailure", () => {
 
   const coded = (fields: object) => Object.assign(new Error("text"), fields);
   it.each<[string, FailureKind, unknown]>([
+    ["libuv, a resolver that refuses", "dns", coded({ code: "EAI_FAIL", syscall: "getaddrinfo" })],
+    ["libuv, a host that is down", "unreachable", coded({ code: "EHOSTDOWN", syscall: "connect" })],
+    ["libuv, a network that is down", "unreachable", coded({ code: "ENETDOWN", syscall: "connect" })],
     ["libuv, while connecting", "connect_timeout", coded({ code: "ETIMEDOUT", syscall: "connect" })],
     ["libuv, while connecting", "unreachable", coded({ code: "ECONNRESET", syscall: "connect" })],
     ["adapter-pg, certificate", "tls", { cause: { kind: "TlsConnectionError", reason: "expired" } }],
