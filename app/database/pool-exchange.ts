@@ -64,7 +64,10 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
     return this.#settings;
   }
 
-  /** Opens a pool with `settings` for all new work and closes the former one as soon as its work has ended. */
+  /**
+   * Opens a pool with `settings` for all new work and closes the former one as soon as its work has ended. Rejects after
+   * `close`.
+   */
   async use(settings: DatabaseSettings): Promise<void> {
     const log = this.#log;
     const pool = await this.#openPool(settings, {
@@ -80,6 +83,11 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
           this.#log.warn(leak, "a database connection is kept longer than DATABASE_LEAK_THRESHOLD"),
       },
     });
+    // A stop came meanwhile: nobody would use this one, or close it.
+    if (this.#isFinal) {
+      await pool.close();
+      throw new Error(CLOSED_MESSAGE);
+    }
     const former = this.#lease;
     this.#settings = settings;
     this.#lease = new PoolLease(pool, this.#circuitFor(settings));

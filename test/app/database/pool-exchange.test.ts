@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { DatabaseSettings } from "../../../app/config/config.ts";
 import { CircuitOpenError, classifyFailure } from "../../../app/database/database-failure.ts";
 import { PoolExchange } from "../../../app/database/pool-exchange.ts";
-import { CUT_OFF_MESSAGE } from "../../../app/database/pool-lease.ts";
+import { CLOSED_MESSAGE, CUT_OFF_MESSAGE } from "../../../app/database/pool-lease.ts";
 import { eventually } from "../../support/load.ts";
 import { FakePool, NO_ROWS, settings } from "../fixtures/fake-pool.ts";
 
@@ -159,6 +159,15 @@ describe("PoolExchange", () => {
     await statement;
     expect(await closing).toBe(true);
     expect(poolAt(0).closed).toBe(true);
+  });
+
+  it("opens no pool that a live change brings after a close", async () => {
+    const { exchange, pools, poolAt } = await exchangeWith(1);
+    await exchange.close(1);
+    await expect(exchange.use(settings(2))).rejects.toThrow(CLOSED_MESSAGE);
+    expect(pools.every(({ closed }) => closed)).toBe(true);
+    await expect(exchange.queryRaw(QUERY)).rejects.toThrow(CLOSED_MESSAGE);
+    expect(poolAt(0).statements).toHaveLength(0);
   });
 
   it("answers what is left at the deadline of a close, refuses what comes later, and says so", async () => {
