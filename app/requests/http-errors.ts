@@ -104,7 +104,10 @@ export function answerUnknown(server: FastifyInstance): void {
     const pathname = request.url.split("?")[0] ?? "/";
     const known = routes.filter(({ address }) => address.test({ pathname }));
     const allowed = [...new Set(known.flatMap(({ methods }) => methods))].sort().join(", ");
-    if (allowed === "") return reply.code(404).send(NOTHING_HERE);
+    // A route that has the method and found nothing at this very address says so itself.
+    if (allowed === "" || allowed.split(", ").includes(request.method)) {
+      return reply.code(404).send(NOTHING_HERE);
+    }
     const { body } = answer(405, "method_not_allowed", `Allowed here: ${allowed}.`);
     return reply.code(405).header("allow", allowed).send(body);
   });

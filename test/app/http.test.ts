@@ -172,6 +172,7 @@ describe("refusals", () => {
     ["other method on a probe", "POST", "/livez", 405, "method_not_allowed"],
     ["other method on one session", "PUT", `/api/sessions/${ID}`, 405, "method_not_allowed"],
     ["address below one session", "GET", `/api/sessions/${ID}/more`, 404, "not_found"],
+    ["asset that is not there", "GET", "/admin/database/assets/page.000000000000.css", 404, "not_found"],
     ["broken address", "GET", "/%zz", 400, "invalid_request"],
     ["limit too large", "GET", "/api/sessions?limit=101", 400, "invalid_request"],
     ["limit no number", "GET", "/api/sessions?limit=x", 400, "invalid_request"],
