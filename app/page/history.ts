@@ -1,10 +1,9 @@
 import type { Layers } from "../health/health-body.ts";
 import { figuresOf, seenPgBouncer } from "./figures.ts";
-import { HISTORY_SECONDS, type Point } from "./live.ts";
+import { type Point, withPoint } from "./live.ts";
 
-/** 180 points of seven numbers: about 20 kB, however long the application runs. */
+/** Makes 180 points of seven numbers: about 20 kB, however long the application runs. */
 const INTERVAL_SECONDS = 5;
-const MAX_POINTS = HISTORY_SECONDS / INTERVAL_SECONDS;
 
 /** One look, with the moment it was made (milliseconds since 1970). */
 export interface Sample {
@@ -39,7 +38,7 @@ const rounded = (value: number) => Math.round(value * 100) / 100;
 /** Remembers the last 15 minutes while the application runs. */
 export class History {
   readonly #look: () => Promise<Layers>;
-  readonly #points: Point[] = [];
+  #points: readonly Point[] = [];
   #last: Sample | null = null;
   #timer: NodeJS.Timeout | undefined;
 
@@ -70,8 +69,7 @@ export class History {
   }
 
   add(sample: Sample): void {
-    this.#points.push(pointOf(this.#last, sample));
+    this.#points = withPoint(this.#points, pointOf(this.#last, sample));
     this.#last = sample;
-    if (this.#points.length > MAX_POINTS) this.#points.shift();
   }
 }

@@ -35,3 +35,11 @@ export interface LookMessage {
 
 /** For so long the lines go back, in seconds. */
 export const HISTORY_SECONDS = 15 * 60;
+
+/**
+ * `points` and the one that comes behind them. A clock that was set back has left points ahead of it: they go, because a
+ * line cannot run back.
+ */
+export function withPoint(points: readonly Point[], point: Point): Point[] {
+  return [...points.filter(({ at }) => at < point.at && at > point.at - HISTORY_SECONDS), point];
+}

@@ -1,5 +1,5 @@
 /** Keeps an open page up to date; everything it shows was made, and escaped, by the server. */
-import { HISTORY_SECONDS, type HistoryMessage, type LookMessage, type Point } from "../live.ts";
+import { type HistoryMessage, type LookMessage, type Point, withPoint } from "../live.ts";
 import { drawCharts } from "./charts.ts";
 
 /** The server sends something every two seconds; after this silence the connection counts as lost. */
@@ -7,7 +7,7 @@ const SILENCE_MS = 7000;
 const RETRY_MS = 3000;
 
 const EVENTS = `${location.pathname}/events`;
-let points: Point[] = [];
+let points: readonly Point[] = [];
 let silence: number | undefined;
 
 function showConnection(state: "live" | "lost"): void {
@@ -39,8 +39,9 @@ function show({ title, time, status, parts, point }: LookMessage): void {
     clock.dateTime = time;
     clock.textContent = time.slice(11, 19);
   }
-  if (point !== null && point.at > (points.at(-1)?.at ?? 0)) {
-    points = [...points.filter(({ at }) => at > point.at - HISTORY_SECONDS), point];
+  // Looks are more frequent than points.
+  if (point !== null && point.at !== points.at(-1)?.at) {
+    points = withPoint(points, point);
     drawCharts(points);
   }
 }
@@ -50,7 +51,7 @@ function connect(): void {
   const events = new EventSource(EVENTS);
   events.addEventListener("history", ({ data }: MessageEvent<string>) => {
     noteLife();
-    points = [...(JSON.parse(data) as HistoryMessage)];
+    points = JSON.parse(data) as HistoryMessage;
     drawCharts(points);
   });
   events.addEventListener("look", ({ data }: MessageEvent<string>) => {

@@ -92,6 +92,12 @@ describe("history", () => {
     expect(history.points.length).toBe(HISTORY_SECONDS / 5);
     expect(history.points.at(-1)?.at).toBe(HISTORY_SECONDS * 2);
   });
+
+  it("goes on from a clock that was set back, without the points that lie ahead of it", () => {
+    const history = new History(async () => sample(0, null).layers);
+    for (const seconds of [100, 105, 110, 104, 109]) history.add(sample(seconds, null));
+    expect(history.points.map(({ at }) => at)).toEqual([100, 104, 109]);
+  });
 });
 
 describe("the page", () => {
