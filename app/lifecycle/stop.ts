@@ -5,6 +5,11 @@ import type { RequestsUnderWay } from "../requests/requests-under-way.ts";
 
 /** Between "not ready" and the closed listener: the time in which callers look at readiness and stay away. */
 const READINESS_LEAD_MS = 1000;
+/**
+ * So often, once the listener is closed, connections without a request are cut. Browsers and balancers connect before they
+ * have one, and keep what an answer of before the stop left open: Node waits for both, and ends neither by its own limits.
+ */
+const SILENCE_MS = 250;
 /** What is kept of the grace for answering work that has to be cut off, and for the process's own end. */
 const ANSWER_RESERVE_MS = 500;
 const EXIT_RESERVE_MS = 500;
@@ -45,11 +50,12 @@ export async function stopInOrder(
   markStopping();
   await sleep(Math.min(READINESS_LEAD_MS, graceMs / 4));
   const requests = server.close();
+  const silence = setInterval(() => underWay.cutSilentConnections(), Math.min(SILENCE_MS, graceMs / 8));
   const jobs = stopJobs?.(left(answerReserveMs)) ?? Promise.resolve(true);
   const [requestsEnded = false, jobsEnded = false] = await inTime(
     [requests.then(() => true), jobs],
     left(answerReserveMs),
-  );
+  ).finally(() => clearInterval(silence));
   // Requests that are left wait for the database in all likelihood: closing the pool answers them.
   const drained = await closePool(requestsEnded && jobsEnded ? left() : 0);
   const [answered = false] = requestsEnded ? [true] : await inTime([requests.then(() => true)], left());

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server } from "node:http";
+import type { Socket } from "node:net";
 
 /** A request that has not been answered to its end. */
 export interface OpenRequest {
@@ -11,9 +12,14 @@ export interface OpenRequest {
 /** Knows the requests that a server has begun and not finished, from now on. */
 export class RequestsUnderWay {
   readonly #open = new Map<IncomingMessage, number>();
+  readonly #connections = new Set<Socket>();
   #total = 0;
 
   constructor(server: Server) {
+    server.on("connection", (socket) => {
+      this.#connections.add(socket);
+      socket.once("close", () => this.#connections.delete(socket));
+    });
     server.on("request", (request, response) => {
       this.#total += 1;
       this.#open.set(request, performance.now());
@@ -24,6 +30,12 @@ export class RequestsUnderWay {
   /** Requests begun and not finished, and all that were ever begun. */
   counts(): { readonly underWay: number; readonly total: number } {
     return { underWay: this.#open.size, total: this.#total };
+  }
+
+  /** Cuts every connection on which no request is under way: none has come, not its whole head, or it was answered. */
+  cutSilentConnections(): void {
+    const busy = new Set([...this.#open.keys()].map(({ socket }) => socket));
+    for (const socket of this.#connections) if (!busy.has(socket)) socket.destroy();
   }
 
   list(): OpenRequest[] {
