@@ -2,8 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { type Config, type ConfigResult, type DatabaseSettings, loadConfig } from "../config/config.ts";
 import { classifyFailure } from "../database/database-failure.ts";
 import type { PoolLog } from "../database/pool-log.ts";
-import { probe } from "../database/probe-connection.ts";
-import { lookAtPath } from "../health/health-probes.ts";
+import { trialLogin } from "./trial-login.ts";
 
 /** The part of the database layer that a change needs. */
 export interface ExchangeablePool {
@@ -39,9 +38,7 @@ export class LiveConfig {
     this.#pool = options.pool;
     this.#log = options.log;
     this.#load = options.load ?? loadConfig;
-    this.#canLogIn =
-      options.canLogIn ??
-      (async (settings) => (await probe(settings.connectionString, lookAtPath(settings.schema))).ok);
+    this.#canLogIn = options.canLogIn ?? ((settings) => trialLogin(settings));
   }
 
   get current(): Config {
