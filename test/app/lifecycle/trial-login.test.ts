@@ -1,22 +1,10 @@
 import { expect, it } from "vitest";
 import type { DatabaseSettings } from "../../../app/config/config.ts";
 import { trialLogin } from "../../../app/lifecycle/trial-login.ts";
-
-const settings: DatabaseSettings = {
-  connectionString: "postgres://app:secret@gone.invalid:6432/poolkit",
-  schema: "app",
-  mode: "enhanced",
-  connectionLimit: 5,
-  acquireTimeoutSeconds: 10,
-  idleTimeoutSeconds: 10,
-  maxLifetimeSeconds: 60,
-  transactionMaxWaitSeconds: 5,
-  transactionTimeoutSeconds: 5,
-  leakThresholdSeconds: 10,
-  retryBudgetSeconds: 0,
-};
+import { settings as settingsWith } from "../fixtures/fake-pool.ts";
 
 it("tries again while PgBouncer still tells of the login that failed before", async () => {
+  const settings = settingsWith(5);
   const answers = [false, false, true];
   const tried: DatabaseSettings[] = [];
   const logsIn = async (one: DatabaseSettings) => {
