@@ -25,7 +25,7 @@ describe.skipIf(!(await engineAvailable()))("PrometheusConfig on a running Prome
     current = inputs(rules(15));
     ({ state } = await plugin.create(type, current));
     await place.start(image, 9090);
-    await eventually(async () => (await runningRules()).includes("> 15"), { timeoutMs: 30_000 });
+    await eventually(async () => (await runningRules()).includes("/ 15 >"), { timeoutMs: 30_000 });
   });
   afterAll(async () => {
     await plugin?.stop();
@@ -78,7 +78,7 @@ describe.skipIf(!(await engineAvailable()))("PrometheusConfig on a running Prome
     state = await plugin.update(type, "id", state, current, news);
     current = news;
     expect(state.revision).toBe(planned.revision);
-    expect(await runningRules()).toContain("> 30");
+    expect(await runningRules()).toContain("/ 30 >");
   });
 
   it("puts the former files back and tells Prometheus' reason when it refuses them", async () => {
@@ -92,21 +92,21 @@ describe.skipIf(!(await engineAvailable()))("PrometheusConfig on a running Prome
     const { "new-token": added, ...others } = await place.files();
     expect(added?.content).toBe("");
     expect(others).toEqual(before);
-    expect(await runningRules()).toContain("> 30");
+    expect(await runningRules()).toContain("/ 30 >");
     // And the next change is taken.
     const news = inputs(rules(20));
     state = await plugin.update(type, "id", state, current, news);
     current = news;
-    expect(await runningRules()).toContain("> 20");
+    expect(await runningRules()).toContain("/ 20 >");
   });
 
   it("reads back under the former address while the container still has that one", async () => {
     const news = { ...inputs(rules(25)), url: `http://127.0.0.1:${await freePort()}` };
     state = await plugin.update(type, "id", state, current, news);
-    expect(await runningRules()).toContain("> 25");
+    expect(await runningRules()).toContain("/ 25 >");
     current = inputs(rules(20));
     state = await plugin.update(type, "id", state, news, current);
-    expect(await runningRules()).toContain("> 20");
+    expect(await runningRules()).toContain("/ 20 >");
   });
 
   it("sees an edited file", async () => {

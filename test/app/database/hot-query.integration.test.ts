@@ -10,6 +10,9 @@ import { engineAvailable } from "../../support/postgres18.ts";
 
 type Selected = Prisma.ChatSessionGetPayload<{ select: typeof sessionSelect }>;
 
+// Once for both databases: a closed pool takes no other settings.
+afterAll(() => databasePool.close(1000));
+
 describe.skipIf(!(await engineAvailable()))("a hot query", () => {
   let database: AppDatabase;
 
@@ -26,10 +29,7 @@ describe.skipIf(!(await engineAvailable()))("a hot query", () => {
           FROM app.chat_sessions ON CONFLICT DO NOTHING`),
     );
   });
-  afterAll(async () => {
-    await databasePool.close(5000);
-    await database?.stop();
-  });
+  afterAll(() => database?.stop());
 
   it.each(["true", "false"])("gives exactly what Prisma's own query gives (enhanced: %s)", async (mode) => {
     await useDatabase(database, { USE_ENHANCED_POOLING: mode });
@@ -89,10 +89,7 @@ describe.skipIf(!(await engineAvailable()))(
       database = await startAppDatabase({ max_prepared_statements: "0" });
       await useDatabase(database);
     });
-    afterAll(async () => {
-      await databasePool.close(1000);
-      await database?.stop();
-    });
+    afterAll(() => database?.stop());
 
     it("gives its rows all the same", async () => {
       const { id } = await prisma.chatSession.findFirstOrThrow({ select: { id: true } });

@@ -250,6 +250,7 @@ describe.skipIf(!(await engineAvailable()))("metrics over PgBouncer and Postgres
 
     const lagAfterStandstill = async () => {
       await scrape(); // the lag is that since the scrape before
+      await sleep(50); // and from one tick of its timer to the next: the first one must come before the standstill
       app.child.kill("SIGSTOP");
       await sleep(500);
       app.child.kill("SIGCONT");
