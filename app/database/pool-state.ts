@@ -40,3 +40,15 @@ export interface LayerCounters {
   /** How often the circuit breaker has opened. */
   readonly circuitOpened: number;
 }
+
+type Occupancy = Pick<PoolState, "counts" | "running" | "limit">;
+
+/** Connections that work has now; in standard mode as many as there is work for, which is all that is known. */
+export function usedConnections({ counts, running, limit }: Occupancy): number {
+  return counts === null ? Math.min(running, limit) : counts.totalCount - counts.idleCount;
+}
+
+/** Work that waits for a connection; in standard mode what is under way beyond the limit, because pg.Pool serves in order. */
+export function waitingWork({ counts, running, limit }: Occupancy): number {
+  return counts === null ? Math.max(running - limit, 0) : counts.waitingCount;
+}

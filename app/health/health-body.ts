@@ -1,5 +1,5 @@
 import type { EffectiveValues } from "../config/resolve-settings.ts";
-import type { PoolState } from "../database/pool-state.ts";
+import { type PoolState, waitingWork } from "../database/pool-state.ts";
 import type { ProbeResult } from "../database/probe-connection.ts";
 import { checksOf } from "./health-checks.ts";
 import { type Observation, pendingMigrations } from "./health-observation.ts";
@@ -43,7 +43,7 @@ export function healthBody(seen: Observation, context: BodyContext) {
     metrics: {
       sessions: sessionsSection(context.sessions),
       queues: {
-        application: Math.max(seen.pool.running - seen.pool.limit, 0),
+        application: waitingWork(seen.pool),
         pgbouncer: seen.pgbouncer?.ok === true ? clientsWaiting(seen.pgbouncer.report.pools) : null,
       },
       requests: context.requests,

@@ -1,4 +1,4 @@
-import type { PoolState } from "../database/pool-state.ts";
+import { usedConnections } from "../database/pool-state.ts";
 import type { ProbeResult } from "../database/probe-connection.ts";
 import type { CauseName } from "./health-causes.ts";
 import type { Observation } from "./health-observation.ts";
@@ -71,11 +71,6 @@ export function checksOf(seen: Observation, verdict: Verdict, now: string): Reco
 function exhaustedAs(cause: CauseName, verdict: Verdict): Partial<Pick<Check, "status" | "output">> {
   if (verdict.cause !== cause) return {};
   return { status: verdict.status, ...(verdict.output !== null && { output: verdict.output }) };
-}
-
-/** Connections that work has now; in standard mode as many as there is work for, which is all that is known. */
-function usedConnections({ counts, running, limit }: PoolState): number {
-  return counts === null ? Math.min(running, limit) : counts.totalCount - counts.idleCount;
 }
 
 function clientsOf(pools: readonly PgBouncerPool[]): number {

@@ -1,7 +1,7 @@
 import { FAILURES, type FailureKind } from "../database/database-failure.ts";
 import { POOL_APPLICATION_NAME } from "../database/database-pool.ts";
 import type { OperationTime } from "../database/operation-times.ts";
-import type { PoolState } from "../database/pool-state.ts";
+import { type PoolState, usedConnections, waitingWork } from "../database/pool-state.ts";
 import { type Family, family, histograms, type Labels, single } from "./family.ts";
 
 /** The name under which the connections stand in pg_stat_activity and SHOW CLIENTS, too. */
@@ -16,7 +16,7 @@ export function databaseMetrics(pool: PoolState, operations: readonly OperationT
   return [
     ...connectionMetrics(pool),
     single("db_client_connection_max", pool.limit, POOL),
-    single("db_client_connection_pending_requests", pendingRequests(pool), POOL),
+    single("db_client_connection_pending_requests", waitingWork(pool), POOL),
     single("db_client_connection_timeouts_total", counters.acquireTimeouts, POOL),
     histograms(
       "db_client_operation_duration_seconds",
@@ -46,19 +46,14 @@ export function databaseMetrics(pool: PoolState, operations: readonly OperationT
   ];
 }
 
-/** Known in both modes: pg.Pool serves in order, so what is under way beyond the limit waits. */
-function pendingRequests({ counts, running, limit }: PoolState): number {
-  return counts?.waitingCount ?? Math.max(running - limit, 0);
-}
-
 /** What only the owner of the pool knows. */
-function connectionMetrics({ counts, measurements }: PoolState): Family[] {
+function connectionMetrics(pool: PoolState): Family[] {
+  const { counts, measurements } = pool;
   if (counts === null || measurements === null) return [];
-  const { totalCount, idleCount } = counts;
   return [
     family("db_client_connection_count", [
-      { labels: { ...POOL, state: "idle" }, value: idleCount },
-      { labels: { ...POOL, state: "used" }, value: totalCount - idleCount },
+      { labels: { ...POOL, state: "idle" }, value: counts.idleCount },
+      { labels: { ...POOL, state: "used" }, value: usedConnections(pool) },
     ]),
     histograms("db_client_connection_wait_time_seconds", [
       { labels: POOL, snapshot: measurements.acquireWaitSeconds },

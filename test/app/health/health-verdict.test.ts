@@ -628,6 +628,17 @@ describe("the root of an exhausted pool", () => {
 });
 
 describe("healthBody", () => {
+  it("counts as waiting whom the pool lets wait, not work that pauses between two attempts", () => {
+    const counts = { totalCount: 10, idleCount: 0, waitingCount: 6 };
+    const { metrics, pool } = healthBody(
+      { ...healthy, pool: { ...application, running: 19, counts } },
+      context,
+    );
+    expect([metrics.queues.application, pool.application.waitingCount]).toEqual([6, 6]);
+    const standard = healthBody({ ...healthy, pool: { ...application, running: 19, counts: null } }, context);
+    expect(standard.metrics.queues.application).toBe(9);
+  });
+
   it("shows every layer", () => {
     const body = healthBody(healthy, context);
     expect(body).toMatchObject({
