@@ -34,7 +34,7 @@ export interface Sources {
   readonly problems: readonly string[];
 }
 
-/** A file larger than this is no setting: refuse it rather than read a disk into memory. */
+/** A file larger than this is no setting. */
 const MAX_FILE_BYTES = 64 * 1024;
 
 /** The FileReader for real files. */

@@ -123,7 +123,10 @@ export type SettingKey = keyof typeof PROCESS_SETTINGS | keyof typeof LIVE_SETTI
 export const SETTINGS: Readonly<Record<SettingKey, Setting>> = { ...PROCESS_SETTINGS, ...LIVE_SETTINGS };
 export const SETTING_KEYS = Object.keys(SETTINGS) as readonly SettingKey[];
 
-/** Secrets and their file in the configuration folder. Each also has a `<KEY>_FILE` form. */
+/**
+ * Secrets and their file in the configuration folder. Each also has a `<KEY>_FILE` form. The revision of the
+ * configuration is made of the files in this order (see revisionOf).
+ */
 export const SECRET_FILES = {
   DATABASE_URL: "database-url",
   MONITOR_URL: "monitor-url",
@@ -134,14 +137,7 @@ export const SECRET_FILES = {
 } as const;
 
 export type SecretKey = keyof typeof SECRET_FILES;
-export const SECRET_KEYS: readonly SecretKey[] = [
-  "DATABASE_URL",
-  "MONITOR_URL",
-  "CONSOLE_URL",
-  "HEALTH_TOKEN",
-  "API_TOKEN",
-  "METRICS_TOKEN",
-];
+export const SECRET_KEYS = Object.keys(SECRET_FILES) as readonly SecretKey[];
 
 /** Folder with settings.json and the secret files; infra mounts it read-only at /run/poolkit. */
 export const CONFIG_DIRECTORY_KEY = "POOLKIT_CONFIG_DIR";

@@ -79,10 +79,7 @@ async function rows(client: pg.Client, sql: string): Promise<Row[]> {
 
 /** The limits of this very session, as the role's settings made them. A look at memory, no cost worth a name. */
 const LIMITS_SQL = `SELECT ${["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]
-  .map(
-    (name) =>
-      `extract(epoch FROM current_setting('${name}')::interval)::float8 AS ${name.replace(/(_session)?_timeout/, "")}`,
-  )
+  .map((name) => `extract(epoch FROM current_setting('${name}')::interval)::float8 AS ${name}`)
   .join(", ")}`;
 
 /** Walks the way of the application's own queries and reads which migrations are applied. */
@@ -99,9 +96,9 @@ export function lookAtPath(schema: string): Look<PathReport> {
     return {
       latencyMs,
       limits: {
-        statementTimeoutSeconds: count(limits, "statement"),
-        lockTimeoutSeconds: count(limits, "lock"),
-        idleInTransactionTimeoutSeconds: count(limits, "idle_in_transaction"),
+        statementTimeoutSeconds: count(limits, "statement_timeout"),
+        lockTimeoutSeconds: count(limits, "lock_timeout"),
+        idleInTransactionTimeoutSeconds: count(limits, "idle_in_transaction_session_timeout"),
       },
       migrations: migrations?.map((row) => text(row, "migration_name")) ?? null,
     };

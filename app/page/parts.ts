@@ -68,7 +68,7 @@ ${fact("One query directly", shown(body.connection.directLatencyMs, " ms"))}
 ${fact("Requests under way", body.metrics.requests.underWay)}`;
 };
 
-const number = (name: string) => ({ name, numeric: true }) as const;
+const numeric = (name: string) => ({ name, numeric: true }) as const;
 
 const pools: Part = ({ pool }) => {
   const seen = seenPgBouncer(pool.pgbouncer);
@@ -77,13 +77,13 @@ const pools: Part = ({ pool }) => {
     "PgBouncer's pools",
     [
       { name: "database / user" },
-      number("clients active"),
-      number("clients waiting"),
-      number("longest wait (s)"),
-      number("servers active"),
-      number("servers idle"),
-      number("pool size"),
-      number("reserve"),
+      numeric("clients active"),
+      numeric("clients waiting"),
+      numeric("longest wait (s)"),
+      numeric("servers active"),
+      numeric("servers idle"),
+      numeric("pool size"),
+      numeric("reserve"),
       { name: "state" },
     ],
     seen.pools.map((row) => [
@@ -129,7 +129,7 @@ const holders: Part = ({ holders: { lockWaits, idleInTransaction, slowQueries, l
     { name: "what" },
     { name: "application_name" },
     { name: "user" },
-    number("seconds"),
+    numeric("seconds"),
     { name: "blocked by pid" },
   ];
   return html`${leaked}${table("Sessions that hold or wait", columns, rows)}`;
@@ -138,7 +138,7 @@ const holders: Part = ({ holders: { lockWaits, idleInTransaction, slowQueries, l
 const settings: Part = ({ configuration: { values, revision, warnings } }) => html`
 ${table(
   `Effective settings${revision === null ? "" : `, revision ${revision.slice(0, 12)}`}`,
-  [{ name: "setting" }, number("value"), { name: "unit" }, { name: "source" }],
+  [{ name: "setting" }, numeric("value"), { name: "unit" }, { name: "source" }],
   Object.entries(values).map(([name, { value, unit, source }]) => [name, String(value), unit, source]),
 )}
 ${warnings.map((warning) => html`<p>${warning}</p>`)}`;
@@ -156,12 +156,12 @@ const history: Part = (_body, points) => {
     "The last 15 minutes, the newest first",
     [
       { name: "time (UTC)" },
-      number("application"),
-      number("PgBouncer"),
-      number("Postgres"),
-      number("waiting"),
-      number("queries/s"),
-      number("mean query (ms)"),
+      numeric("application"),
+      numeric("PgBouncer"),
+      numeric("Postgres"),
+      numeric("waiting"),
+      numeric("queries/s"),
+      numeric("mean query (ms)"),
     ],
     perMinute
       .toReversed()

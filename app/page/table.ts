@@ -6,10 +6,7 @@ export interface TableColumn {
   readonly numeric?: true;
 }
 
-/**
- * A table whose first cell of each row is its heading; `empty` is said when there is no row. It scrolls by itself where
- * the window is narrower, also by keyboard.
- */
+/** A table whose first cell of each row is its heading. What holds it scrolls where the window is narrower. */
 export function table(caption: string, columns: readonly TableColumn[], rows: readonly Content[][]): Html {
   const cell = (content: Content, index: number) => {
     const align = columns[index]?.numeric ? "number" : "text";
