@@ -3,6 +3,7 @@ import { inTransaction } from "../database/transaction.ts";
 import { idempotent } from "../database/work-context.ts";
 import { Prisma } from "../generated/prisma/client.ts";
 import type { ImportStatus } from "../generated/prisma/enums.ts";
+import { companyIdOf } from "./company.ts";
 import type { Rejection } from "./session-file.ts";
 import type { SessionRow } from "./session-row.ts";
 import { STAGES } from "./stage-machine.ts";
@@ -21,12 +22,7 @@ const leaseUntil = (leaseSeconds: number) => Prisma.sql`now() + make_interval(se
 /** Makes a running import, and the company where it is new. Returns its id. */
 export function beginImport(company: string, fileName: string, leaseSeconds: number): Promise<string> {
   return inTransaction(async (transaction) => {
-    // With this form Prisma writes INSERT … ON CONFLICT: two first imports of one company do not collide.
-    const { id: companyId } = await transaction.company.upsert({
-      where: { name: company },
-      create: { name: company },
-      update: { name: company },
-    });
+    const companyId = await companyIdOf(transaction, company);
     const [made] = await transaction.$queryRaw<{ id: string }[]>`
       INSERT INTO imports (id, company_id, file_name, status, lease_until)
       VALUES (uuidv7(), ${companyId}::uuid, ${fileName}, 'RUNNING', ${leaseUntil(leaseSeconds)}) RETURNING id`;

@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { inTransaction } from "../database/transaction.ts";
 import { MessageRole } from "../generated/prisma/enums.ts";
+import { companyIdOf } from "../processing/company.ts";
 import { instant, MAX_MESSAGE_CHARACTERS, name, text } from "../processing/fields.ts";
 import { schedulers } from "../processing/schedulers.ts";
 import { Refusal } from "../requests/http-errors.ts";
@@ -38,12 +39,7 @@ export function registerSessions(server: FastifyInstance): void {
   server.post("/api/sessions", async (request, reply) => {
     const { company, externalId, startedAt, messages } = newSession.parse(request.body);
     const session = await inTransaction(async (transaction) => {
-      // With this form Prisma writes INSERT … ON CONFLICT: two first sessions of one company do not collide.
-      const { id: companyId } = await transaction.company.upsert({
-        where: { name: company },
-        create: { name: company },
-        update: { name: company },
-      });
+      const companyId = await companyIdOf(transaction, company);
       return await transaction.chatSession.create({
         data: {
           companyId,
