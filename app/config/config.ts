@@ -34,7 +34,7 @@ export interface ProcessingSettings {
   readonly maxAttempts: number;
 }
 
-/** The whole configuration in force: resolved, checked, frozen by its types. */
+/** The whole configuration in force: resolved and checked. */
 export interface Config {
   readonly host: string;
   readonly port: number;
@@ -84,19 +84,7 @@ export function loadConfig(
   const effective = resolveSettings(sources, url, findings);
   const monitorUrl = plainUrl(sources, "MONITOR_URL", problems);
   const consoleUrl = plainUrl(sources, "CONSOLE_URL", problems);
-  const healthToken = token(sources, "HEALTH_TOKEN", problems);
-  const apiToken = token(sources, "API_TOKEN", problems);
-  const metricsToken = optionalToken(sources, "METRICS_TOKEN", problems);
-  if (apiToken !== "" && apiToken === healthToken) {
-    problems.push(
-      "API_TOKEN: is the same as HEALTH_TOKEN; give another, so that whoever watches cannot read or write data",
-    );
-  }
-  if (metricsToken !== undefined && [healthToken, apiToken].includes(metricsToken)) {
-    problems.push(
-      "METRICS_TOKEN: is the same as another token; give another, so that whoever collects figures sees no more",
-    );
-  }
+  const tokens = readTokens(sources, problems);
   if (environment.PGOPTIONS) {
     problems.push(
       "PGOPTIONS: pg would send it and PgBouncer refuses it; unset it and set the values on the role",
@@ -105,7 +93,33 @@ export function loadConfig(
   if (problems.length > 0 || url === undefined) return { ok: false, problems };
 
   const number = (key: SettingKey) => Number(effective[key].value);
-  const database: DatabaseSettings = {
+  const config: Config = {
+    host: String(effective.HOST.value),
+    port: number("PORT"),
+    logLevel: String(effective.LOG_LEVEL.value),
+    preset: String(effective.POOLKIT_PRESET.value),
+    stack: String(effective.POOLKIT_STACK.value),
+    stopGraceSeconds: number("STOP_GRACE"),
+    database: databaseSettings(url, effective),
+    processing: {
+      concurrency: number("PROCESSING_CONCURRENCY"),
+      pollSeconds: number("PROCESSING_POLL_INTERVAL"),
+      leaseSeconds: number("PROCESSING_LEASE"),
+      maxAttempts: number("PROCESSING_MAX_ATTEMPTS"),
+    },
+    monitorUrl,
+    consoleUrl,
+    ...tokens,
+    effective,
+    warnings,
+    revision: sources.revision,
+  };
+  return { ok: true, config };
+}
+
+function databaseSettings(url: PooledUrl, effective: EffectiveValues): DatabaseSettings {
+  const number = (key: SettingKey) => Number(effective[key].value);
+  return {
     connectionString: url.connectionString,
     schema: url.schema,
     mode: effective.USE_ENHANCED_POOLING.value === true ? "enhanced" : "standard",
@@ -118,30 +132,6 @@ export function loadConfig(
     leakThresholdSeconds: number("DATABASE_LEAK_THRESHOLD"),
     retryBudgetSeconds: number("DATABASE_RETRY_BUDGET"),
   };
-  const config: Config = {
-    host: String(effective.HOST.value),
-    port: number("PORT"),
-    logLevel: String(effective.LOG_LEVEL.value),
-    preset: String(effective.POOLKIT_PRESET.value),
-    stack: String(effective.POOLKIT_STACK.value),
-    stopGraceSeconds: number("STOP_GRACE"),
-    database,
-    processing: {
-      concurrency: number("PROCESSING_CONCURRENCY"),
-      pollSeconds: number("PROCESSING_POLL_INTERVAL"),
-      leaseSeconds: number("PROCESSING_LEASE"),
-      maxAttempts: number("PROCESSING_MAX_ATTEMPTS"),
-    },
-    monitorUrl,
-    consoleUrl,
-    healthToken,
-    apiToken,
-    metricsToken,
-    effective,
-    warnings,
-    revision: sources.revision,
-  };
-  return { ok: true, config };
 }
 
 function databaseUrl(sources: Sources, problems: string[]): PooledUrl | undefined {
@@ -163,6 +153,27 @@ function plainUrl(sources: Sources, key: SecretKey, problems: string[]): string 
   if (result.ok) return result.value;
   for (const problem of result.problems) problems.push(`${key} (${secret.source}): ${problem}`);
   return undefined;
+}
+
+/** The tokens, each of which must open what the others do not. */
+function readTokens(
+  sources: Sources,
+  problems: string[],
+): Pick<Config, "healthToken" | "apiToken" | "metricsToken"> {
+  const healthToken = token(sources, "HEALTH_TOKEN", problems);
+  const apiToken = token(sources, "API_TOKEN", problems);
+  const metricsToken = optionalToken(sources, "METRICS_TOKEN", problems);
+  if (apiToken !== "" && apiToken === healthToken) {
+    problems.push(
+      "API_TOKEN: is the same as HEALTH_TOKEN; give another, so that whoever watches cannot read or write data",
+    );
+  }
+  if (metricsToken !== undefined && [healthToken, apiToken].includes(metricsToken)) {
+    problems.push(
+      "METRICS_TOKEN: is the same as another token; give another, so that whoever collects figures sees no more",
+    );
+  }
+  return { healthToken, apiToken, metricsToken };
 }
 
 function token(sources: Sources, key: "HEALTH_TOKEN" | "API_TOKEN", problems: string[]): string {
