@@ -27,7 +27,6 @@ export interface Sources {
   readonly environment: Environment;
   /** Keys and texts of settings.json; empty where there is none. */
   readonly settingsFile: ReadonlyMap<string, string>;
-  readonly settingsFilePath: string;
   readonly secrets: ReadonlyMap<SecretKey, Sourced>;
   /** See revisionOf; null without a configuration folder. */
   readonly revision: string | null;
@@ -75,33 +74,40 @@ export function revisionOf(contents: readonly (Buffer | undefined)[]): string {
   return hash.digest("hex");
 }
 
+/** What reading a file gave: its bytes, or nothing because it is not there or because of a problem that was reported. */
+type Content = Buffer | "absent" | "refused";
+
+const bytesOf = (content: Content): Buffer | undefined => (typeof content === "string" ? undefined : content);
+
 /** Gathers environment, settings file and secret files. Judges only their form; see config.ts for the values. */
 export function readSources(environment: Environment, readFile: FileReader): Sources {
   const problems: string[] = [];
-  const read = (key: string, file: string): Buffer | undefined => {
+  const read = (key: string, file: string): Content => {
     try {
-      const content = readFile(file);
-      if (content === undefined || content.length <= MAX_FILE_BYTES) return content;
-      problems.push(`${key}: ${file} has ${content.length} bytes; allowed: at most ${MAX_FILE_BYTES}`);
+      const bytes = readFile(file);
+      if (bytes === undefined) return "absent";
+      if (bytes.length <= MAX_FILE_BYTES) return bytes;
+      problems.push(`${key}: ${file} has ${bytes.length} bytes; allowed: at most ${MAX_FILE_BYTES}`);
     } catch (error) {
       problems.push(
         `${key}: cannot read ${file} (${errorCode(error)}); allow this user to read it or correct the path`,
       );
     }
-    return undefined;
+    return "refused";
   };
   const directory = environment[CONFIG_DIRECTORY_KEY] || undefined;
-  const inDirectory = (key: string, file: string) =>
-    directory === undefined ? undefined : read(key, path.join(directory, file));
+  const inDirectory = (key: string, file: string): Content =>
+    directory === undefined ? "absent" : read(key, path.join(directory, file));
 
   const settingsFilePath = path.join(directory ?? "", SETTINGS_FILE);
-  const settingsContent = inDirectory(CONFIG_DIRECTORY_KEY, SETTINGS_FILE);
-  if (directory !== undefined && settingsContent === undefined && problems.length === 0) {
+  const settings = inDirectory(CONFIG_DIRECTORY_KEY, SETTINGS_FILE);
+  if (directory !== undefined && settings === "absent") {
     problems.push(
       `${CONFIG_DIRECTORY_KEY}: there is no ${settingsFilePath}; write it or unset ${CONFIG_DIRECTORY_KEY}`,
     );
   }
-  const secretContents = SECRET_KEYS.map((key) => inDirectory(key, SECRET_FILES[key]));
+  const settingsContent = bytesOf(settings);
+  const secretContents = SECRET_KEYS.map((key) => bytesOf(inDirectory(key, SECRET_FILES[key])));
 
   const secrets = new Map<SecretKey, Sourced>();
   for (const [index, key] of SECRET_KEYS.entries()) {
@@ -112,7 +118,6 @@ export function readSources(environment: Environment, readFile: FileReader): Sou
   return {
     environment,
     settingsFile: parseSettingsFile(settingsContent, settingsFilePath, problems),
-    settingsFilePath,
     secrets,
     revision: directory === undefined ? null : revisionOf([settingsContent, ...secretContents]),
     problems,
@@ -123,7 +128,7 @@ export function readSources(environment: Environment, readFile: FileReader): Sou
 function secretOf(
   environment: Environment,
   key: SecretKey,
-  read: (key: string, file: string) => Buffer | undefined,
+  read: (key: string, file: string) => Content,
   inDirectory: Buffer | undefined,
   problems: string[],
 ): Sourced | undefined {
@@ -135,15 +140,15 @@ function secretOf(
   }
   if (direct !== undefined) return { text: direct, source: "environment" };
   if (file !== undefined) {
-    const before = problems.length;
     const content = read(`${key}_FILE`, file);
-    if (content !== undefined) return { text: content.toString("utf8").trim(), source: "environment (file)" };
-    if (problems.length === before) problems.push(`${key}_FILE: there is no file ${file}; correct the path`);
-    return undefined;
+    if (content === "absent") problems.push(`${key}_FILE: there is no file ${file}; correct the path`);
+    return sourced(bytesOf(content), "environment (file)");
   }
-  return inDirectory === undefined
-    ? undefined
-    : { text: inDirectory.toString("utf8").trim(), source: `configuration folder` };
+  return sourced(inDirectory, "configuration folder");
+}
+
+function sourced(bytes: Buffer | undefined, source: string): Sourced | undefined {
+  return bytes && { text: bytes.toString("utf8").trim(), source };
 }
 
 function parseSettingsFile(
