@@ -314,6 +314,10 @@ export class PoolExchange implements SqlDriverAdapterFactory, SqlDriverAdapter {
     }
   }
 
+  /**
+   * One attempt on the pool of the moment. Where that is no longer `first`, the pool that the work began on with the piece
+   * `begun`, the attempt is a piece of its own there, which asks for its connection from now on.
+   */
   #attempt<Result>(
     first: PoolLease,
     begun: Piece,
