@@ -22,114 +22,182 @@ const longTransactionMs = 700;
 /** Longer than query_wait_timeout (1.2 s), PgBouncer's granularity of a third of a second included. */
 const queueingMs = 2000;
 
-/** Connects everyone whom the account counts, lets them all work at once, and returns what went wrong. */
-export async function loadOf(sample: Sample, ports: Ports): Promise<ReadonlySet<string>> {
-  const seen = new Set<string>();
-  const note = (error: unknown) => seen.add(symptomOf(error));
-  const opened: pg.Client[] = [];
-  const pools: pg.Pool[] = [];
-  const ended = new Set<pg.Client>();
-  let isMeasuring = false;
-  const via = (user: string, database: string, port = ports.pgbouncer) => ({
-    host: "127.0.0.1",
-    port,
-    user,
-    password,
-    database,
-  });
-  const open = async (config: pg.ClientConfig): Promise<pg.Client | undefined> => {
-    const client = new pg.Client({ ...config, connectionTimeoutMillis: 15_000 });
-    client.on("error", (error) => {
-      if (isMeasuring) note(error);
-    });
-    client.on("end", () => ended.add(client));
+/** Who can be given a statement. */
+type Worker = pg.Client | pg.Pool;
+
+/** A login as one of the roles. */
+interface Place {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+}
+
+const placeAt = (port: number, user: string, database: string): Place => ({
+  host: "127.0.0.1",
+  port,
+  user,
+  password,
+  database,
+});
+
+/** Everyone who connects, and what went wrong for them. */
+class Crowd {
+  readonly seen = new Set<string>();
+  readonly #clients: pg.Client[] = [];
+  readonly #pools: pg.Pool[] = [];
+  readonly #ended = new Set<pg.Client>();
+  #isMeasuring = false;
+
+  get pools(): readonly pg.Pool[] {
+    return this.#pools;
+  }
+
+  readonly note = (error: unknown): void => {
+    this.seen.add(symptomOf(error));
+  };
+
+  /** From now on a connection that breaks while nobody uses it is a symptom, too. */
+  measure(): void {
+    this.#isMeasuring = true;
+  }
+
+  /** One connection; undefined where it was refused, which is noted. */
+  async open(place: Place): Promise<pg.Client | undefined> {
+    const client = new pg.Client({ ...place, connectionTimeoutMillis: 15_000 });
+    client.on("error", this.#noteBroken);
+    client.on("end", () => this.#ended.add(client));
     try {
       await client.connect();
-      opened.push(client);
+      this.#clients.push(client);
       return client;
     } catch (error) {
-      note(error);
+      this.note(error);
       return undefined;
     }
-  };
-  const { input, deployment } = sample;
-  const path = pathOf(sample);
-  const probing = probingCopies(path);
-  const { checks } = budgetOf(input, deployment).budget;
-  const consoles =
-    probing * deployment.probeConsoles + deployment.observeConnections + deployment.containerChecks;
-  const others = Number(input.budget.otherClients ?? 0);
-  const limit = Number(input.overrides.connectionLimit);
-  try {
-    const [consolePort, clientPort] = [spread(sample, ports), spread(sample, ports)];
-    // The console does not refuse anybody, but whoever is on it takes a place.
+  }
+
+  hasEnded(client: pg.Client): boolean {
+    return this.#ended.has(client);
+  }
+
+  openPool(place: Place, max: number): void {
+    const pool = new pg.Pool({ ...place, max, connectionTimeoutMillis: 15_000 });
+    pool.on("error", this.#noteBroken);
+    this.#pools.push(pool);
+  }
+
+  async leave(): Promise<void> {
     await Promise.all([
-      ...Array.from({ length: consoles }, () => open(via(roles.monitor, "pgbouncer", consolePort()))),
-      ...Array.from({ length: deployment.deployConsoles }, () =>
-        open(via(roles.admin, "pgbouncer", consolePort())),
-      ),
+      ...this.#pools.map((pool) => pool.end()),
+      ...this.#clients.map((client) => client.end().catch(() => {})),
     ]);
-    const probes = probing * deployment.probeClients + others - sample.jobsClients;
-    const places = Array.from({ length: probes }, () => via(roles.app, databaseName, clientPort()));
-    for (let index = 0; index < applicationPools(path); index++) {
-      const each = Map.groupBy(Array.from({ length: limit }, clientPort), (port) => port);
-      for (const [port, { length: max }] of each) {
-        const place = via(roles.app, databaseName, port);
-        const pool = new pg.Pool({ ...place, max, connectionTimeoutMillis: 15_000 });
-        pool.on("error", (error) => {
-          if (isMeasuring) note(error);
-        });
-        pools.push(pool);
-      }
-    }
-    places.push(...Array.from({ length: sample.jobsClients }, () => via(roles.app, jobsName, clientPort())));
-    const singles = await Promise.all(places.map(async (place) => ({ place, client: await open(place) })));
+  }
+
+  readonly #noteBroken = (error: unknown): void => {
+    if (this.#isMeasuring) this.note(error);
+  };
+}
+
+/** Connects everyone whom the account counts, lets them all work at once, and returns what went wrong. */
+export async function loadOf(sample: Sample, ports: Ports): Promise<ReadonlySet<string>> {
+  const crowd = new Crowd();
+  try {
+    const clientPort = spread(sample, ports);
+    await openConsoles(crowd, sample, ports);
+    const placesOn = (database: string, count: number) =>
+      Array.from({ length: count }, () => placeAt(clientPort(), roles.app, database));
+    const places = placesOn(databaseName, unpooledClients(sample));
+    openPools(crowd, sample, clientPort);
+    places.push(...placesOn(jobsName, sample.jobsClients));
+    const singles = await Promise.all(
+      places.map(async (place) => ({ place, client: await crowd.open(place) })),
+    );
     const workers = () => [
       ...singles.flatMap(({ client }) => (client === undefined ? [] : [client])),
-      ...pools.flatMap((pool) => Array.from({ length: pool.options.max }, () => pool)),
+      ...crowd.pools.flatMap((pool) => Array.from({ length: pool.options.max }, () => pool)),
     ];
-    const work = (milliseconds: number, report: (error: unknown) => void) =>
-      Promise.all(
-        workers().map((worker) => worker.query("SELECT pg_sleep($1)", [milliseconds / 1000]).catch(report)),
-      );
-
-    // Everyone in a long transaction: every pool grows to its size and opens its reserve. Waiting is no symptom here,
-    // and who was dropped for it comes back.
-    await work(longTransactionMs, (error) => {
-      if (!["query_wait_timeout", "after"].includes(symptomOf(error))) note(error);
-    });
+    await growPools(workers(), crowd.note);
     await sleep(50);
-    isMeasuring = true;
+    crowd.measure();
     for (const single of singles) {
-      if (single.client !== undefined && ended.has(single.client)) single.client = await open(single.place);
+      if (single.client !== undefined && crowd.hasEnded(single.client)) {
+        single.client = await crowd.open(single.place);
+      }
     }
-    // Everyone else at Postgres, abandoned backends as connections of the application's role.
-    const [pooled, abandoned, ...direct] = checks.find(({ id }) => id === "postgres-connections")?.left ?? [];
-    if (pooled === undefined || abandoned === undefined)
-      throw new Error("the account has no postgres-connections");
-    const past = (user: string) => ({
-      host: "127.0.0.1",
-      port: ports.postgres,
-      user,
-      password,
-      database: databaseName,
-    });
-    const [monitors, ...owners] = direct;
-    for (let index = 0; index < abandoned.value; index++) await open(past(roles.app));
-    for (let index = 0; index < (monitors?.value ?? 0); index++) await open(past(roles.monitor));
-    for (let index = 0; index < total(owners); index++) await open(past(roles.owner));
-
+    await openDirect(crowd, sample, ports);
     // Transactions as long as the configuration says, back to back.
-    const milliseconds = Number(input.budget.transactionMilliseconds);
+    const milliseconds = Number(sample.input.budget.transactionMilliseconds);
     const deadline = Date.now() + queueingMs;
-    while (Date.now() < deadline) await workAsOne(workers(), milliseconds, deadline, note);
-    return seen;
+    while (Date.now() < deadline) await workAsOne(workers(), milliseconds, deadline, crowd.note);
+    return crowd.seen;
   } finally {
-    await Promise.all([
-      ...pools.map((pool) => pool.end()),
-      ...opened.map((client) => client.end().catch(() => {})),
-    ]);
+    await crowd.leave();
     await sleep(50);
+  }
+}
+
+/** The console does not refuse anybody, but whoever is on it takes a place. */
+async function openConsoles(crowd: Crowd, sample: Sample, ports: Ports): Promise<void> {
+  const { deployment } = sample;
+  const probing = probingCopies(pathOf(sample));
+  const consoles =
+    probing * deployment.probeConsoles + deployment.observeConnections + deployment.containerChecks;
+  const port = spread(sample, ports);
+  const openAs = (user: string) => () => crowd.open(placeAt(port(), user, "pgbouncer"));
+  await Promise.all([
+    ...Array.from({ length: consoles }, openAs(roles.monitor)),
+    ...Array.from({ length: deployment.deployConsoles }, openAs(roles.admin)),
+  ]);
+}
+
+/** The application's pools; one whose clients are spread over two PgBouncers is two. */
+function openPools(crowd: Crowd, sample: Sample, port: () => number): void {
+  const limit = Number(sample.input.overrides.connectionLimit);
+  for (let index = 0; index < applicationPools(pathOf(sample)); index++) {
+    const each = Map.groupBy(Array.from({ length: limit }, port), (chosen) => chosen);
+    for (const [chosen, { length: max }] of each) {
+      crowd.openPool(placeAt(chosen, roles.app, databaseName), max);
+    }
+  }
+}
+
+/** Clients of the application's entry that have no pool: probes and others. */
+function unpooledClients(sample: Sample): number {
+  const { input, deployment, jobsClients } = sample;
+  const probes = probingCopies(pathOf(sample)) * deployment.probeClients;
+  return probes + Number(input.budget.otherClients ?? 0) - jobsClients;
+}
+
+/**
+ * Everyone in a long transaction: every pool grows to its size and opens its reserve. Waiting is no symptom here, and who
+ * was dropped for it comes back.
+ */
+async function growPools(workers: readonly Worker[], note: (error: unknown) => void): Promise<void> {
+  await Promise.all(
+    workers.map((worker) =>
+      worker.query("SELECT pg_sleep($1)", [longTransactionMs / 1000]).catch((error: unknown) => {
+        if (!["query_wait_timeout", "after"].includes(symptomOf(error))) note(error);
+      }),
+    ),
+  );
+}
+
+/** Everyone else at Postgres, abandoned backends as connections of the application's role. */
+async function openDirect(crowd: Crowd, { input, deployment }: Sample, ports: Ports): Promise<void> {
+  const { checks } = budgetOf(input, deployment).budget;
+  const [pooled, abandoned, ...direct] = checks.find(({ id }) => id === "postgres-connections")?.left ?? [];
+  if (pooled === undefined || abandoned === undefined)
+    throw new Error("the account has no postgres-connections");
+  const [monitors, ...owners] = direct;
+  const counts = [
+    [roles.app, abandoned.value],
+    [roles.monitor, monitors?.value ?? 0],
+    [roles.owner, total(owners)],
+  ] as const;
+  for (const [role, count] of counts) {
+    for (let index = 0; index < count; index++) await crowd.open(placeAt(ports.postgres, role, databaseName));
   }
 }
 
@@ -144,7 +212,7 @@ function spread({ firstShare }: Sample, { pgbouncer, peer }: Ports): () => numbe
 
 /** Every worker on its own: one transaction after the other until the deadline. */
 async function workAsOne(
-  workers: readonly (pg.Client | pg.Pool)[],
+  workers: readonly Worker[],
   milliseconds: number,
   deadline: number,
   note: (error: unknown) => void,
