@@ -195,7 +195,7 @@ describe("rows survive", () => {
     await expect
       .poll(async () => (await container.inspect()).RestartCount, patiently)
       .toBeGreaterThan(RestartCount);
-    await expect.poll(async () => (await stack.health()).body.status, patiently).toBe("pass");
+    await stack.mustPass();
     expect((await container.inspect()).Id).toBe(Id);
   });
 
@@ -362,5 +362,5 @@ async function expectRowsAndHealth(): Promise<void> {
   expect(await stack.sql("SELECT count(*)::int AS rows, sum(id)::int AS sum FROM app.kept")).toEqual([
     { rows: 1000, sum: 500_500 },
   ]);
-  expect((await stack.health()).body.status).toBe("pass");
+  await stack.mustPass();
 }

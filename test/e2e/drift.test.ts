@@ -124,7 +124,7 @@ describe("drift", () => {
     await superuserSql("DROP DATABASE poolkit WITH (FORCE)", "postgres");
     await superuserSql(`DROP ROLE ${roles.owner}`, "postgres");
     await stack.mustUp("--refresh");
-    expect((await stack.health()).body.status).toBe("pass");
+    await stack.mustPass();
     const settled = await stack.up("--refresh", "--expect-no-changes");
     expect(settled.code, settled.text).toBe(0);
   });
@@ -151,7 +151,7 @@ async function plan(...options: string[]): Promise<Planned> {
 }
 
 async function expectRowsAndHealth(): Promise<void> {
-  expect((await stack.health()).body.status).toBe("pass");
+  await stack.mustPass();
   expect(await stack.sql("SELECT count(*)::int AS rows FROM app.kept")).toEqual([{ rows: 3 }]);
 }
 

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
+import { expect } from "vitest";
 import { roles } from "../../../infra/names.ts";
 import type { PresetName } from "../../../infra/presets.ts";
 import { freePort } from "../../support/free-port.ts";
@@ -150,6 +151,24 @@ export class TestStack {
     const { healthUrl, healthToken } = await this.outputs();
     const response = await fetch(healthUrl, { headers: { authorization: `Bearer ${healthToken}` } });
     return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  }
+
+  /**
+   * Health passes within 30 s; what it says otherwise is told whole. An update that asks no health gate may be
+   * over before PgBouncer tries a login again that has failed (`server_login_retry`).
+   */
+  async mustPass(): Promise<void> {
+    let body: Record<string, unknown> = {};
+    const status = async () => {
+      ({ body } = await this.health());
+      return body.status;
+    };
+    await expect
+      .poll(status, { timeout: 30_000, interval: 500 })
+      .toBe("pass")
+      .catch((error: unknown) => {
+        throw new Error(`health does not pass: ${JSON.stringify(body, undefined, 2)}`, { cause: error });
+      });
   }
 
   /** One SHOW command on PgBouncer's console, as the deployer. */
