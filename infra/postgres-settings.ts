@@ -26,10 +26,15 @@ export const postgresSettings: Readonly<Record<string, string>> = Object.freeze(
   tcp_keepalives_count: "3",
 });
 
-/** pg_hba.conf: named roles to named databases with SCRAM, nobody else. The network is the stack's own. */
+/**
+ * pg_hba.conf: named roles to named databases with SCRAM, nobody else. The network is the stack's own. Who may run
+ * commands inside the container as its user is the superuser (`docker exec … psql`): that is how a password that nobody
+ * knows any more is given anew.
+ */
 export function hostBasedAccess(databaseName: string, hasExporter: boolean): string[] {
   const line = (database: string, role: string) => `host ${database} ${role} all scram-sha-256`;
   return [
+    `local all ${roles.superuser} peer`,
     line("all", roles.superuser),
     line(databaseName, roles.owner),
     line(databaseName, roles.app),

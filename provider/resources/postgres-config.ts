@@ -11,7 +11,8 @@ import {
   renderHba,
   settingProblems,
 } from "./postgres-files.ts";
-import { applyFilesTo, changePassword, restoreFilesTo, runningSettings } from "./postgres-live.ts";
+import { applyFilesTo, restoreFilesTo, runningPostgres } from "./postgres-live.ts";
+import { givePassword } from "./postgres-password.ts";
 import { applyFiles, emptyFiles, type Files, filesDigest, placeFields, readFiles } from "./volume-files.ts";
 
 const verifierPattern = /^SCRAM-SHA-256\$\d+:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+$/;
@@ -46,8 +47,6 @@ export const postgresConfig: Resource<Inputs, Outputs> = {
   delete: (last, context) => emptyFiles(last, fileNames, context),
 
   async update(wanted, former, context) {
-    // A verifier that differs under the same password is an edited file, which is written again below.
-    if (wanted.connection.password === former.connection.password) return write(wanted, former, context);
     const takeBack = await rotate(wanted, former, context);
     try {
       return await write(wanted, former, context);
@@ -62,11 +61,14 @@ export const postgresConfig: Resource<Inputs, Outputs> = {
     const files = await readFiles(last, fileNames, context);
     if (files === undefined) return undefined;
     const target = { containerName: last.containerName, connections: [last.connection] };
+    const file = parseConf(files[confFile] ?? "");
+    const { settings, refusesPassword } = await runningPostgres(target, file, last.settings, context);
     const found: Inputs = {
       ...last,
-      settings: await runningSettings(target, parseConf(files[confFile] ?? ""), last.settings, context),
+      settings,
       hba: parseHba(files[hbaFile] ?? ""),
-      superuserVerifier: files[verifierFile] ?? "",
+      // Which password it has instead nobody can read.
+      superuserVerifier: refusesPassword ? "" : (files[verifierFile] ?? ""),
     };
     return { inputs: found, outputs: { sha256: filesDigest(files) } };
   },
@@ -94,19 +96,25 @@ async function write(wanted: Inputs, former: Inputs | undefined, context: Contex
   return { sha256: filesDigest(files) };
 }
 
-/** Gives the superuser the wanted password; returns what gives it the former one again. */
+/** Gives the superuser the wanted password, if it may have another one; returns what takes that back. */
 async function rotate(wanted: Inputs, former: Inputs, context: Context): Promise<() => Promise<void>> {
   const { containerName, superuserVerifier } = wanted;
-  if (!(await isRunning(await context.docker(), containerName))) {
+  const isSamePassword = wanted.connection.password === former.connection.password;
+  if (isSamePassword && superuserVerifier === former.superuserVerifier) return async () => {};
+  const docker = await context.docker();
+  if (!(await isRunning(docker, containerName))) {
+    // An edited file, which is written again.
+    if (isSamePassword) return async () => {};
     throw new UserError(
       `connection.password: ${containerName} does not run, so its superuser cannot get another password; start it (\`pulumi up --refresh\`), then change the password`,
     );
   }
   // The new password works already when an earlier change was cut after this step.
-  const logins = loginsBetween(wanted.connection, former.connection).toReversed();
-  const before = await changePassword(logins, superuserVerifier);
+  const connections = loginsBetween(wanted.connection, former.connection).toReversed();
+  const target = { docker, containerName, connections };
+  const before = await givePassword(target, superuserVerifier);
   return async () => {
-    await changePassword(logins, before).catch((error: unknown) => {
+    await givePassword(target, before).catch((error: unknown) => {
       const kept = `${containerName}: the superuser has the new password already (${messageOf(error)})`;
       context.log.warning(`${kept}; run \`pulumi up\` again with the same secret seed`);
     });

@@ -80,44 +80,35 @@ async function resetAltered(target: LivePostgres, keys: readonly string[], conte
   });
 }
 
+/** What was found out about a server besides its files. */
+export interface RunningPostgres {
+  readonly settings: Record<string, string>;
+  /** The superuser has another password than the one that was given: altered by hand, or by a change that was cut. */
+  readonly refusesPassword: boolean;
+}
+
 /**
  * The settings as Postgres runs them, where that differs from its file (ALTER SYSTEM, or a reload that is due). What
  * differs between the file and `last` was edited in the file and stays as the file says it. A stopped or unreachable
  * server runs nothing: then the file is what counts.
  */
-export async function runningSettings(
+export async function runningPostgres(
   target: LivePostgres,
   file: Settings,
   last: Settings,
   context: Context,
-): Promise<Record<string, string>> {
-  if (!(await isRunning(await context.docker(), target.containerName))) return { ...file };
+): Promise<RunningPostgres> {
+  const found = { settings: { ...file }, refusesPassword: false };
+  if (!(await isRunning(await context.docker(), target.containerName))) return found;
   try {
     const state = await withFirstClient(target.connections, postgresState);
     const different = settingMismatches(file, state).filter(({ key }) => file[key] === last[key]);
-    return { ...file, ...Object.fromEntries(different.map(({ key, running }) => [key, running])) };
+    for (const { key, running } of different) found.settings[key] = running;
+    return found;
   } catch (error) {
     context.log.warning(`only the files were compared, the server does not answer: ${messageOf(error)}`);
-    return { ...file };
+    return { ...found, refusesPassword: error instanceof SqlError && error.isWrongPassword };
   }
-}
-
-/**
- * Gives an existing cluster's superuser another verifier, under the first login that works: the file is read only by a
- * new cluster. Returns the verifier that it had.
- */
-export async function changePassword(connections: readonly Connection[], verifier: string): Promise<string> {
-  return withFirstClient(connections, async (client) => {
-    // The statement must not end up in the server's log.
-    await client.query("SET log_statement = 'none'");
-    await client.query("SET log_min_error_statement = 'panic'");
-    await client.query("SET log_min_duration_statement = -1");
-    const { rows } = await client.query<{ before: string }>(
-      "SELECT rolpassword AS before FROM pg_authid WHERE rolname = current_user",
-    );
-    await client.query(`ALTER ROLE CURRENT_USER PASSWORD ${client.escapeLiteral(verifier)}`);
-    return rows[0]?.before ?? verifier;
-  });
 }
 
 interface Comparison {

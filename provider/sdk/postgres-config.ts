@@ -13,8 +13,9 @@ export interface PostgresConfigArgs extends VolumeFilesArgs {
   hba: pulumi.Input<pulumi.Input<string>[]>;
   /**
    * SCRAM-SHA-256 verifier of the superuser, read by the image's entrypoint when the cluster is made. Secret in
-   * state. Changed together with `connection.password` it becomes the password of an existing cluster, live; alone it is
-   * a file that was edited, and is written again.
+   * state. Changed together with `connection.password` it becomes the password of an existing cluster, live. A refresh
+   * shows it as changed where the file was edited or Postgres refuses the login: both are put right, the latter by `psql`
+   * inside the container where `pg_hba.conf` lets its user in (`local all postgres peer`).
    */
   superuserVerifier: pulumi.Input<string>;
   /** Superuser login for the read-back. */

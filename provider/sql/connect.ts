@@ -39,6 +39,10 @@ export class SqlError extends UserError {
   get isRefusedLogin(): boolean {
     return this.code === "28P01" || this.code === "28000" || this.code === "08P01";
   }
+  /** The role has another password, or none, or is not there: Postgres tells these apart only in its log. */
+  get isWrongPassword(): boolean {
+    return this.code === "28P01";
+  }
   /** The login is right, the database is not there. */
   get isMissingDatabase(): boolean {
     return this.code === "3D000";

@@ -26,7 +26,7 @@ const settings = {
   statement_timeout: "1min",
   fsync: "off",
 };
-const hba = ["host all all 0.0.0.0/0 scram-sha-256", "local all all scram-sha-256"];
+const hba = ["host all all 0.0.0.0/0 scram-sha-256", "local all postgres peer"];
 
 describe.skipIf(!(await engineAvailable()))("PostgresConfig on a running Postgres", () => {
   let plugin: TestPlugin;
@@ -241,6 +241,40 @@ describe.skipIf(!(await engineAvailable()))("PostgresConfig on a running Postgre
     await up(withLogin(wanted, { port: await freePort() }, scramVerifier(currentPassword)));
     expect(await sql("SELECT 1 AS one")).toEqual([{ one: 1 }]);
     await up(wanted);
+  });
+
+  it.each(["another password", "no password"])(
+    "gives the superuser its password again, which has %s by another hand",
+    async (what) => {
+      await sql(`ALTER ROLE postgres PASSWORD ${what === "no password" ? "NULL" : "'canary-by-hand'"}`);
+      await expect(sql("SELECT 1")).rejects.toThrow("authentication failed");
+      const found = await plugin.read(type, "id", state, current);
+      expect(await plugin.diff(type, found.state, found.inputs, current)).toEqual({
+        superuserVerifier: "UPDATE",
+      });
+      state = await plugin.update(type, "id", found.state, found.inputs, current);
+      expect(await sql("SELECT 1 AS one")).toEqual([{ one: 1 }]);
+      expect(await drift()).toEqual({});
+    },
+  );
+
+  it("says both when psql inside is refused, too, and shows no verifier", async () => {
+    const closed = inputs({ work_mem: "8MB", max_connections: "30" }, { hba: hba.slice(0, 1) });
+    await up(closed);
+    await sql("ALTER ROLE postgres PASSWORD 'canary-by-hand'");
+    const found = await plugin.read(type, "id", state, current);
+    const repair = () => plugin.update(type, "id", found.state, found.inputs, closed);
+    const refused = repair();
+    await expect(refused).rejects.toThrow(
+      /password authentication failed.*psql inside .*no pg_hba.conf entry for host "\[local\]"/s,
+    );
+    await expect(refused).rejects.not.toThrow(/SCRAM-SHA-256\$/);
+    // The way in that is left: the line in the file, by hand.
+    await place.edit("pg_hba.conf", hba.map((line) => `${line}\n`).join(""), 999);
+    await container.kill({ signal: "SIGHUP" });
+    state = await vi.waitFor(repair, { timeout: 10_000 });
+    await up(inputs({ work_mem: "8MB", max_connections: "30" }));
+    expect(await sql("SELECT 1 AS one")).toEqual([{ one: 1 }]);
   });
 
   it("keeps secrets out of everything that is not marked secret", async () => {
