@@ -6,27 +6,54 @@ export interface AppliedMigration {
   readonly checksum: string;
   /** Started, neither finished nor marked as rolled back: it failed, or another deployment is at it. */
   readonly isUnfinished: boolean;
+  /** What Prisma noted of its failure, or `transactionMark`; null when its deployment was cut. */
+  readonly logs: string | null;
 }
 
 /** Any number that nobody else uses for an advisory lock in this database. */
 const lockKey = 6_504_310_321;
+/** The lock of Prisma's schema engine, held by the session in which the scripts run. */
+const prismaLockKey = 72_707_369;
+
+/** In `logs` of a migration that runs within `inOneTransaction`. */
+export const transactionMark = "Poolkit: finished_at is set in the script's own transaction";
+
+const tableIn = (schema: string) => `"${schema.replaceAll('"', '""')}"._prisma_migrations`;
+const isUnfinished = "finished_at IS NULL AND rolled_back_at IS NULL";
+
+/**
+ * The statements that make a script and the record of its end one transaction, however its deployment ends: one before
+ * it, which says so, and one to be sent together with it. They mean the one migration that is unfinished.
+ */
+export function inOneTransaction(schema: string): { readonly before: string; readonly withIt: string } {
+  const table = tableIn(schema);
+  return {
+    before: `UPDATE ${table} SET logs = '${transactionMark.replaceAll("'", "''")}' WHERE ${isUnfinished}`,
+    withIt: `UPDATE ${table} SET finished_at = clock_timestamp(), logs = NULL WHERE ${isUnfinished}`,
+  };
+}
 
 /** What `_prisma_migrations` holds, rolled back attempts left out; empty before the first migration. */
 export async function appliedMigrations(client: Client, schema: string): Promise<AppliedMigration[]> {
-  const table = `${client.escapeIdentifier(schema)}._prisma_migrations`;
+  const table = tableIn(schema);
   const exists = await client.query<{ found: boolean }>("SELECT to_regclass($1) IS NOT NULL AS found", [
     table,
   ]);
   if (!exists.rows[0]?.found) return [];
-  const { rows } = await client.query<{ migration_name: string; checksum: string; unfinished: boolean }>(
-    `SELECT migration_name, checksum, finished_at IS NULL AS unfinished FROM ${table}
+  const { rows } = await client.query<AppliedMigration>(
+    `SELECT migration_name AS name, checksum, ${isUnfinished} AS "isUnfinished", logs FROM ${table}
       WHERE rolled_back_at IS NULL ORDER BY started_at`,
   );
-  return rows.map((row) => ({
-    name: row.migration_name,
-    checksum: row.checksum,
-    isUnfinished: row.unfinished,
-  }));
+  return rows;
+}
+
+/** Notes that nothing of an unfinished migration is there: it runs again. */
+export async function markRolledBack(client: Client, schema: string, name: string): Promise<void> {
+  const table = tableIn(schema);
+  await client.query(
+    `UPDATE ${table} SET rolled_back_at = now() WHERE migration_name = $1 AND ${isUnfinished}`,
+    [name],
+  );
 }
 
 /** Takes the lock that makes deployments of the same database queue up; false when another one has it. */
@@ -35,4 +62,13 @@ export async function tryLock(client: Client): Promise<boolean> {
     lockKey,
   ]);
   return rows[0]?.locked ?? false;
+}
+
+/** Whether no script runs, be it of a deployment that was killed: its session goes on until Postgres notices. */
+export async function isIdle(client: Client): Promise<boolean> {
+  const { rows } = await client.query<{ idle: boolean }>(
+    "SELECT CASE WHEN pg_try_advisory_lock($1) THEN pg_advisory_unlock($1) ELSE false END AS idle",
+    [prismaLockKey],
+  );
+  return rows[0]?.idle ?? false;
 }

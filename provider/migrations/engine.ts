@@ -2,6 +2,8 @@ import { readFile } from "node:fs/promises";
 import type { PrismaPg } from "@prisma/adapter-pg";
 import type { SchemaEngine } from "@prisma/schema-engine-wasm";
 import type { Connection } from "../sql/connect.ts";
+import { inOneTransaction } from "./database.ts";
+import { endsTransactions } from "./transaction-words.ts";
 
 /** Prisma's schema engine on a database. */
 export interface MigrationEngine {
@@ -24,6 +26,14 @@ export interface Interruption {
   cancel(pid: number): Promise<void>;
 }
 
+/** Where the migrations go. */
+export interface MigrationTarget {
+  readonly connection: Connection;
+  readonly schema: string;
+  /** Texts of the migrations; whatever else the engine runs is its own. */
+  readonly scripts: ReadonlySet<string>;
+}
+
 /** A script ends so long after its deployment was killed, also while it waits for a lock. */
 const clientCheckInterval = "2s";
 const cancelEveryMs = 500;
@@ -36,8 +46,7 @@ const datamodel = 'datasource db {\n  provider = "postgresql"\n}\n';
  * `search_path` is the schema.
  */
 export async function withMigrationEngine<T>(
-  connection: Connection,
-  schema: string,
+  { connection, schema, scripts }: MigrationTarget,
   interruption: Interruption,
   use: (engine: MigrationEngine) => Promise<T>,
 ): Promise<T> {
@@ -59,9 +68,17 @@ export async function withMigrationEngine<T>(
   const connect = factory.connect.bind(factory);
   const adapters: PgAdapter[] = [];
   factory.connect = async () => {
-    const adapter = wholeScripts(await connect(), interruption, (error) => {
-      lastError = error;
-    });
+    const adapter = await connect();
+    adapter.executeScript = async (script) => {
+      try {
+        const record =
+          scripts.has(script) && !endsTransactions(script) ? inOneTransaction(schema) : undefined;
+        await runWhole(adapter.underlyingDriver(), script, record, interruption);
+      } catch (error) {
+        lastError = scriptErrorOf(error);
+        throw error;
+      }
+    };
     adapters.push(adapter);
     return adapter;
   };
@@ -84,27 +101,30 @@ type PgAdapter = Awaited<ReturnType<PrismaPg["connect"]>>;
 type DriverPool = ReturnType<PgAdapter["underlyingDriver"]>;
 
 /**
- * Sends each script whole. The adapter would cut it at every semicolon, also inside functions and texts, and a failure
- * in the middle would leave the first half behind; sent whole, Postgres runs it as one transaction.
+ * Sends a script whole. The adapter would cut it at every semicolon, also inside functions and texts, and a failure in the
+ * middle would leave the first half behind; sent whole, Postgres runs it as one transaction, with the record of its end.
  */
-function wholeScripts(
-  adapter: PgAdapter,
+async function runWhole(
+  pool: DriverPool,
+  script: string,
+  record: ReturnType<typeof inOneTransaction> | undefined,
   interruption: Interruption,
-  onError: (error: ScriptError) => void,
-): PgAdapter {
-  adapter.executeScript = async (script) => {
-    try {
-      await runInterruptibly(adapter.underlyingDriver(), script, interruption);
-      await refuseOpenTransaction(adapter.underlyingDriver());
-      // A pg_dump leaves its session without one, and the engine would not find its own table any more.
-      await adapter.underlyingDriver().query("RESET search_path");
-    } catch (error) {
-      const position = error instanceof Error && "position" in error ? Number(error.position) : undefined;
-      onError({ message: error instanceof Error ? error.message : String(error), position });
-      throw error;
-    }
-  };
-  return adapter;
+): Promise<void> {
+  if (record !== undefined) await pool.query(record.before);
+  // The script may end in a comment, or without a semicolon.
+  await runInterruptibly(
+    pool,
+    record === undefined ? script : `${script}\n;\n${record.withIt}`,
+    interruption,
+  );
+  await refuseOpenTransaction(pool);
+  // A pg_dump leaves its session without one, and the engine would not find its own table any more.
+  await pool.query("RESET search_path");
+}
+
+function scriptErrorOf(error: unknown): ScriptError {
+  const position = error instanceof Error && "position" in error ? Number(error.position) : undefined;
+  return { message: error instanceof Error ? error.message : String(error), position };
 }
 
 /**

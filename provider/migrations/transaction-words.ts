@@ -7,10 +7,16 @@ const words = new RegExp(
   "i",
 );
 
+/** Bodies of functions and DO blocks, `$$ … $$` or `$tag$ … $tag$`. */
+const bodies = /\$([A-Za-z_]\w*)?\$[\s\S]*?\$\1\$/g;
+/** BEGIN and END are blocks there; a DO block alone in its script may end its transaction with these. */
+const bodyWords = /\b(COMMIT|ROLLBACK)\b/i;
+
 /**
  * Whether the script contains words that end a transaction or cannot run in one, so that a part of it may be kept when it
  * fails. Comments and texts count too: a false alarm only asks for a look.
  */
 export function endsTransactions(script: string): boolean {
-  return words.test(script);
+  const outside = script.replace(bodies, (body) => (bodyWords.test(body) ? body : "''"));
+  return words.test(outside);
 }

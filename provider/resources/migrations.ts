@@ -1,6 +1,13 @@
 import type { Client } from "pg";
-import { type AppliedMigration, appliedMigrations, tryLock } from "../migrations/database.ts";
-import { type Interruption, type MigrationEngine, withMigrationEngine } from "../migrations/engine.ts";
+import {
+  type AppliedMigration,
+  appliedMigrations,
+  isIdle,
+  markRolledBack,
+  transactionMark,
+  tryLock,
+} from "../migrations/database.ts";
+import { type Interruption, type ScriptError, withMigrationEngine } from "../migrations/engine.ts";
 import {
   differsInLineEndsOnly,
   type Migration,
@@ -69,6 +76,7 @@ async function migrate(wanted: Inputs, context: Context): Promise<Record<string,
     wanted.connection,
     async (client) => {
       await waitForLock(client, context);
+      await forgetCut(folder, wanted.schema, client, context);
       const before = await appliedMigrations(client, wanted.schema);
       checkHistory(folder, before, context);
       const applied = new Set(before.map(({ name }) => name));
@@ -83,13 +91,16 @@ async function migrate(wanted: Inputs, context: Context): Promise<Record<string,
 
 async function waitForLock(client: Client, context: Context): Promise<void> {
   let isTold = false;
+  let isLocked = false;
   const poll = async () => {
-    const locked = await tryLock(client);
-    if (!locked && !isTold) context.log.info("waiting: another deployment is migrating this database");
-    isTold ||= !locked;
-    return locked;
+    // The lock counts how often a session takes it.
+    isLocked ||= await tryLock(client);
+    const isFree = isLocked && (await isIdle(client));
+    if (!isFree && !isTold) context.log.info("waiting: another deployment is migrating this database");
+    isTold ||= !isFree;
+    return isFree;
   };
-  const { done } = await waitFor(poll, (locked) => locked, {
+  const { done } = await waitFor(poll, (isFree) => isFree, {
     timeoutMs: lockTimeoutMs,
     everyMs: 500,
     signal: context.signal,
@@ -98,6 +109,33 @@ async function waitForLock(client: Client, context: Context): Promise<void> {
     throw new UserError(
       "another deployment has been migrating this database for 10 minutes; try again later",
     );
+}
+
+/** What an earlier deployment began, was cut at, and left nothing of, is as if it had not begun. */
+async function forgetCut(
+  folder: readonly Migration[],
+  schema: string,
+  client: Client,
+  context: Context,
+): Promise<void> {
+  const applied = await appliedMigrations(client, schema);
+  for (const { name } of applied.filter((migration) => leftNothing(migration, folder))) {
+    context.log.info(
+      `${name}: an earlier deployment was cut in it and nothing of it was kept; it runs again`,
+    );
+    await markRolledBack(client, schema, name);
+  }
+}
+
+/**
+ * Whether an unfinished migration has no effect for certain: its end would have been recorded in the same transaction, or
+ * it failed and its script is one transaction (Prisma sends it whole, too).
+ */
+function leftNothing(migration: AppliedMigration, folder: readonly Migration[]): boolean {
+  const { name, checksum, isUnfinished, logs } = migration;
+  if (!isUnfinished || logs === null) return false;
+  const known = folder.find((one) => one.name === name && one.checksum === checksum);
+  return logs === transactionMark || (known !== undefined && !endsTransactions(known.script));
 }
 
 /**
@@ -145,26 +183,32 @@ async function applyPending(
     signal: context.signal,
     cancel: async (pid) => void (await client.query("SELECT pg_cancel_backend($1)", [pid])),
   };
-  await withMigrationEngine(wanted.connection, wanted.schema, interruption, async (prisma) => {
-    try {
-      const { appliedMigrationNames } = await prisma.engine.applyMigrations({
-        migrationsList: migrationsList(wanted.directory, folder),
-        filters: { externalTables: [], externalEnums: [] },
-      });
-      context.log.info(`migrations applied: ${appliedMigrationNames.join(", ")}`);
-    } catch (error) {
-      const failure = await failureOf(error, prisma, wanted, folder, client);
-      // Of what is cancelled Pulumi says only that.
-      if (context.signal.aborted) context.log.warning(failure.message);
-      throw failure;
-    }
-  });
+  const { connection, schema } = wanted;
+  const scripts = new Set(folder.map(({ script }) => script));
+  await withMigrationEngine(
+    { connection, schema, scripts },
+    interruption,
+    async ({ engine, scriptError }) => {
+      try {
+        const { appliedMigrationNames } = await engine.applyMigrations({
+          migrationsList: migrationsList(wanted.directory, folder),
+          filters: { externalTables: [], externalEnums: [] },
+        });
+        context.log.info(`migrations applied: ${appliedMigrationNames.join(", ")}`);
+      } catch (error) {
+        const failure = await failureOf(error, scriptError(), wanted, folder, client);
+        // Of what is cancelled Pulumi says only that.
+        if (context.signal.aborted) context.log.warning(failure.message);
+        throw failure;
+      }
+    },
+  );
 }
 
 /** The failure in words, with how far the database got; a script that left nothing behind may be corrected and run again. */
 async function failureOf(
   error: unknown,
-  { engine, scriptError }: MigrationEngine,
+  reason: ScriptError | undefined,
   wanted: Inputs,
   folder: readonly Migration[],
   client: Client,
@@ -173,14 +217,13 @@ async function failureOf(
   const done = applied.filter((one) => !one.isUnfinished).map(({ name, checksum }) => [name, checksum]);
   const unfinished = applied.find((one) => one.isUnfinished);
   const script = folder.find(({ name }) => name === unfinished?.name)?.script;
-  const reason = scriptError();
   if (unfinished === undefined || script === undefined || reason === undefined) {
     return new UserError(`migrations failed: ${messageOf(error)}`);
   }
   const line = reason.position && [...script].slice(0, reason.position).join("").split("\n").length;
   const place = line ? ` line ${line}` : "";
   const isWhole = !endsTransactions(script);
-  if (isWhole) await engine.markMigrationRolledBack({ migrationName: unfinished.name });
+  if (isWhole) await markRolledBack(client, wanted.schema, unfinished.name);
   const next = isWhole
     ? "nothing of it was kept: correct it and run `pulumi up` again"
     : "it controls transactions itself, so parts of it may be in the database: look, then run `prisma migrate resolve`";

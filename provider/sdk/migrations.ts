@@ -24,8 +24,9 @@ export interface MigrationsArgs {
 
 /**
  * Applies Prisma migrations that the database does not have yet, in order, once, whoever else is deploying at the
- * same time. A failed one fails the `up` with its name and Postgres' message. Nothing is ever rolled back or
- * dropped; deleting the resource leaves the data as they are.
+ * same time. A failed one fails the `up` with its name and Postgres' message. A script that does not control transactions
+ * itself is one transaction together with the record of its end: an `up` that was cut in it goes on with the next one. What
+ * is applied is never rolled back or dropped; deleting the resource leaves the data as they are.
  */
 export class Migrations extends pulumi.CustomResource {
   declare readonly schema: pulumi.Output<string>;

@@ -41,7 +41,8 @@ describe.skipIf(!(await engineAvailable()))("migrations", () => {
   const scriptFor = async (datamodel: string) => {
     const files = [{ path: "schema.prisma", content: datamodel }];
     const never = { signal: new AbortController().signal, cancel: async () => {} };
-    const { stdout } = await withMigrationEngine(database.owner, "app", never, ({ engine }) =>
+    const target = { connection: database.owner, schema: "app", scripts: new Set<string>() };
+    const { stdout } = await withMigrationEngine(target, never, ({ engine }) =>
       engine.diff({
         from: { tag: "empty" },
         to: { tag: "schemaDatamodel", files },

@@ -141,8 +141,80 @@ describe.skipIf(!(await engineAvailable()))("Migrations", () => {
     expect(await sql(`d${database}`, "SELECT late FROM app.note")).toEqual([{ late: null }]);
   });
 
-  it("ends a migration in the database when the plugin is killed", async () => {
+  it("ends a migration in the database when the plugin is killed, and the next one goes on", async () => {
     await waitingMigration(async (other) => other.kill());
+    await plugin.create("Migrations", inputs());
+    expect(await sql(`d${database}`, "SELECT late FROM app.note")).toEqual([{ late: null }]);
+    expect(plugin.messages.join()).toContain(
+      "2_alter: an earlier deployment was cut in it and nothing of it",
+    );
+  });
+
+  it("does not run a migration again that was applied when its deployment was killed", async () => {
+    // The engine notes the step after the script: whoever holds the lock keeps it from that.
+    write(
+      "1_init",
+      `CREATE TABLE "done" (at timestamptz DEFAULT now());
+       CREATE FUNCTION "hold"() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$;
+       CREATE TRIGGER "hold" BEFORE UPDATE OF applied_steps_count ON "_prisma_migrations"
+         FOR EACH ROW WHEN (NEW.migration_name = '2_once') EXECUTE FUNCTION "hold"();`,
+    );
+    await plugin.create("Migrations", inputs());
+    write("2_once", 'INSERT INTO "done" DEFAULT VALUES -- and no semicolon');
+    const { host, port, password } = server;
+    const holder = new pg.Client({ host, port, user: "postgres", password, database: `d${database}` });
+    await holder.connect();
+    const other = await startPlugin();
+    try {
+      await holder.query("SELECT pg_advisory_lock(1)");
+      other.create("Migrations", inputs()).catch(() => {});
+      await eventually(async () => (await waiting()) === 1, { what: "a script that has run" });
+      other.kill();
+      await eventually(async () => (await waiting()) === 0, { what: "the end of its session" });
+    } finally {
+      await holder.end();
+      await other.stop();
+    }
+    await plugin.create("Migrations", inputs());
+    expect(await sql(`d${database}`, "SELECT count(*)::int AS n FROM app.done")).toEqual([{ n: 1 }]);
+  });
+
+  it("waits for the script of a deployment that was killed to end", async () => {
+    write("1_init", initScript);
+    await plugin.create("Migrations", inputs());
+    write("2_slow", 'SELECT pg_sleep(1.5); ALTER TABLE "note" ADD COLUMN late int');
+    const other = await startPlugin();
+    try {
+      other.create("Migrations", inputs()).catch(() => {});
+      const running = "SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(1.5)%'";
+      await eventually(async () => (await sql(`d${database}`, running)).length > 0, { what: "the script" });
+      other.kill();
+      // Postgres notices only after two seconds that nobody is there: by then the script has ended well.
+      await plugin.create("Migrations", inputs());
+    } finally {
+      await other.stop();
+    }
+    const attempts = "SELECT count(*)::int AS n FROM app._prisma_migrations WHERE migration_name = '2_slow'";
+    expect(await sql(`d${database}`, attempts)).toEqual([{ n: 1 }]);
+  });
+
+  it("runs a failed migration again whose failure was noted and no more, and asks about others", async () => {
+    write("1_bad", "CREATE TABLE half (id int);\nSELECT * FROM nowhere;\n");
+    await expect(plugin.create("Migrations", inputs())).rejects.toThrow("nothing of it was kept");
+    const unfinished = (logs: string) =>
+      sql(`d${database}`, `UPDATE app._prisma_migrations SET rolled_back_at = NULL, logs = ${logs}`);
+    await unfinished("logs");
+    await expect(plugin.create("Migrations", inputs())).rejects.toThrow(/1_bad failed .*nowhere.*kept/s);
+    // Begun by Prisma's own command, which was killed: it may have been applied.
+    await sql(
+      `d${database}`,
+      "DELETE FROM app._prisma_migrations WHERE started_at < (SELECT max(started_at) FROM app._prisma_migrations)",
+    );
+    await unfinished("NULL");
+    await expect(plugin.create("Migrations", inputs())).rejects.toThrow(
+      "started earlier and not finished: 1_bad",
+    );
   });
 
   it("names the failed migration, its line and Postgres' words, keeps nothing of it, and runs it when corrected", async () => {
