@@ -50,7 +50,7 @@ export const CAUSES = {
     meaning: "Postgres does not answer.",
     evidence: "A direct login fails or times out, or PgBouncer says that its server is down.",
     advice:
-      "Check Postgres' container and the end of its log (a full WAL disk stops it, too). Back again, PgBouncer tries after server_login_retry; RECONNECT on its admin console (output pgbouncerAdminUrl) tries at once.",
+      "Check Postgres' container and the end of its log (a full WAL disk stops it, too). Back again, PgBouncer tries after server_login_retry; RECONNECT on its admin console (output pgbouncerAdminUrl) tries at once. If Postgres answers directly and PgBouncer still does not reach it, restart PgBouncer: its resolver keeps the address from before Postgres' container was started again for up to ten minutes.",
     settings: ["server_login_retry"],
   },
   postgres_connections_exhausted: {

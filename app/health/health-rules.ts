@@ -57,9 +57,9 @@ const postgresGone: Rule = ({ path, postgres, pgbouncer }) => {
       ? fail("postgres_unreachable", "Neither Postgres nor PgBouncer answers.")
       : fail("postgres_unreachable", "Postgres does not answer; PgBouncer keeps clients waiting meanwhile.");
   }
-  return path.failure === "upstream_down"
-    ? fail("postgres_unreachable", "PgBouncer cannot connect to Postgres.")
-    : null;
+  if (path.failure !== "upstream_down") return null;
+  const directly = postgres?.ok === true ? ", which answers the application directly" : "";
+  return fail("postgres_unreachable", `PgBouncer cannot connect to Postgres${directly}.`);
 };
 
 const noConnectionSlot: Rule = ({ path, postgres }) =>

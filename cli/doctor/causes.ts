@@ -69,6 +69,11 @@ export const causes = {
     advice: () => "A container is not known by its name in the stack's network: attach it again.",
     command: repair,
   },
+  stale_address: {
+    advice: () =>
+      "Restart PgBouncer: Postgres' container was started again at another address, and PgBouncer's resolver (c-ares) keeps the former one for up to ten minutes, whatever dns_max_ttl is.",
+    command: ({ names }) => `docker restart ${names.pgbouncer}`,
+  },
   postgres_unreachable: {
     advice: () =>
       "Start Postgres; PgBouncer keeps its clients waiting and goes on by itself within server_login_retry.",

@@ -52,6 +52,10 @@ export interface ContainerSeen {
   readonly isOnNetwork: boolean;
   readonly alias: string;
   readonly hasAlias: boolean;
+  /** By whose first twelve digits PgBouncer knows Postgres. */
+  readonly id: string;
+  /** Its IPv4 address in the stack's network; null without one. */
+  readonly address: string | null;
   readonly openFilesLimit: number | null;
   /** Last lines of its log when it does not run. */
   readonly lastLines: readonly string[];
@@ -100,6 +104,8 @@ export async function lookAtContainer(
     isOnNetwork: attached !== undefined,
     alias: aliases[component],
     hasAlias: attached?.Aliases?.includes(aliases[component]) ?? false,
+    id: inspected.Id,
+    address: attached?.IPAddress || null,
     openFilesLimit: HostConfig.Ulimits?.find(({ Name }) => Name === "nofile")?.Soft ?? null,
     lastLines,
     memory,

@@ -34,6 +34,13 @@ export type UserRow = {
   readonly current_connections: number;
 };
 
+/** One row of SHOW DNS_HOSTS: a name that PgBouncer has looked up. */
+export type HostRow = {
+  readonly hostname: string;
+  /** Comma-separated `address:port`, whose port says nothing (0); empty where the name is unknown. */
+  readonly addrs: string;
+};
+
 /** What PgBouncer's console says. */
 export interface PgBouncerSeen {
   readonly version: string;
@@ -43,6 +50,7 @@ export interface PgBouncerSeen {
   readonly pools: readonly PoolRow[];
   readonly databases: readonly DatabaseRow[];
   readonly users: readonly UserRow[];
+  readonly hosts: readonly HostRow[];
   /** SHOW LISTS: used_clients, used_servers, … */
   readonly lists: Readonly<Record<string, number>>;
   /** SHOW CONFIG: key → value and PgBouncer's own default. */
@@ -62,6 +70,7 @@ export async function lookAtPgBouncer(consoleUrl: string, signal: AbortSignal): 
       pools: (await ask<PoolRow>("SHOW POOLS")).filter(({ database }) => database !== "pgbouncer"),
       databases: (await ask<DatabaseRow>("SHOW DATABASES")).filter(({ name }) => name !== "pgbouncer"),
       users: await ask<UserRow>("SHOW USERS"),
+      hosts: await ask<HostRow>("SHOW DNS_HOSTS"),
       lists: Object.fromEntries(lists.map(({ list, items }) => [list, items])),
       config: new Map(config.map((row) => [row.key, { value: row.value ?? "", default: row.default ?? "" }])),
     };

@@ -106,7 +106,7 @@ export async function runningPostgres(
     for (const { key, running } of different) found.settings[key] = running;
     return found;
   } catch (error) {
-    context.log.warning(`only the files were compared, the server does not answer: ${messageOf(error)}`);
+    context.log.warning(`only the files were compared, the server could not be asked: ${messageOf(error)}`);
     return { ...found, refusesPassword: error instanceof SqlError && error.isWrongPassword };
   }
 }

@@ -36,6 +36,8 @@ function container(name: string, alias: string, change: Partial<ContainerSeen> =
     isOnNetwork: true,
     alias,
     hasAlias: true,
+    id: `${name}0123456789abcdef`,
+    address: "172.30.0.2",
     openFilesLimit: null,
     lastLines: [],
     memory: { usedBytes: 1, limitBytes: 100 },
@@ -77,6 +79,7 @@ const console_: PgBouncerSeen = {
   pools: [pool],
   databases: [database],
   users: [role],
+  hosts: [{ hostname: `${names.postgres}01`, addrs: "172.30.0.2:0" }],
   lists: { used_clients: 2, used_servers: 2 },
   config: config({ max_client_conn: "50", default_pool_size: "5" }),
 };
@@ -393,6 +396,37 @@ describe("findings", () => {
       { ...well, path: failedPath("upstream_down") },
       ["fail postgres_unreachable"],
     ],
+    [
+      "PgBouncer looks for Postgres where it was before its last start",
+      {
+        ...withContainer("postgres", { address: "172.30.0.5" }),
+        path: failedPath("upstream_down"),
+        health: { reached: true, body: { status: "fail", cause: "postgres_unreachable" } },
+      },
+      ["fail stale_address"],
+    ],
+    [
+      "the same, from where nobody answers",
+      { ...withContainer("postgres", { address: "172.30.0.5" }), path: missed("timeout") },
+      ["fail stale_address"],
+    ],
+    [
+      "the same address among others",
+      {
+        ...withConsole({ hosts: [{ hostname: `${names.postgres}01`, addrs: "172.30.0.9:0,172.30.0.2:0" }] }),
+        path: failedPath("upstream_down"),
+      },
+      ["fail postgres_unreachable"],
+    ],
+    [
+      "a name that PgBouncer does not know",
+      {
+        ...withConsole({ hosts: [{ hostname: `${names.postgres}01`, addrs: "" }] }),
+        path: failedPath("upstream_down"),
+      },
+      ["fail postgres_unreachable"],
+    ],
+    ["another address and a way that works", withContainer("postgres", { address: "172.30.0.5" }), []],
     [
       "PgBouncer says that Postgres has no connection left",
       { ...well, path: failedPath("connections_exhausted") },

@@ -111,6 +111,35 @@ describe("poolkit doctor", () => {
     },
   );
 
+  it("Postgres started again at another address: stale_address", async () => {
+    const network = `poolkit-${stack.name}`;
+    const postgres = stack.container("postgres");
+    const addressOf = async (container: typeof postgres) =>
+      (await container.inspect()).NetworkSettings.Networks[network]?.IPAddress;
+    const former = await addressOf(postgres);
+    const { Image } = await postgres.inspect();
+    await postgres.stop({ t: 20 });
+    const squatter = await engine.createContainer({
+      Image,
+      Entrypoint: ["sleep", "120"],
+      HostConfig: { NetworkMode: network },
+    });
+    try {
+      await squatter.start();
+      expect(await addressOf(squatter)).toBe(former);
+      await postgres.start();
+      const { findings } = await doctorSees("fail stale_address");
+      expect(findings.map(({ cause }) => cause)).toEqual(["stale_address"]);
+      expect(findings[0]?.evidence[0]).toContain(
+        `it looks for it at ${former}, where its container no longer is`,
+      );
+      await obey(findings[0]?.command);
+      await expectHealed();
+    } finally {
+      await squatter.remove({ force: true });
+    }
+  });
+
   it("Postgres frozen: postgres_unreachable in time", async () => {
     await stack.container("postgres").pause();
     const { findings } = await doctorSees("fail postgres_unreachable");

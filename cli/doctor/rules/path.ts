@@ -52,7 +52,7 @@ function failedWay({ failure, message }: Failed, seen: Observation): Symptom {
   const through = `through PgBouncer: ${message}`;
   switch (failure) {
     case "upstream_down":
-      return fail("postgres_unreachable", `PgBouncer cannot connect to Postgres: ${message}`);
+      return noUpstream(seen, `PgBouncer cannot connect to Postgres: ${message}`);
     case "connections_exhausted":
       return fail("postgres_connections_exhausted", through);
     case "client_limit":
@@ -75,10 +75,28 @@ function failedWay({ failure, message }: Failed, seen: Observation): Symptom {
   }
 }
 
+function noUpstream(seen: Observation, evidence: string): Symptom {
+  const former = formerAddress(seen);
+  if (former === undefined) return fail("postgres_unreachable", evidence);
+  return fail("stale_address", `${evidence}; it looks for it at ${former}, where its container no longer is`);
+}
+
+/** Where PgBouncer looks for Postgres, if its container is no longer there. */
+function formerAddress({ console, containers }: Observation): string | undefined {
+  const postgres = containers.postgres.ok ? containers.postgres.seen : null;
+  if (!console?.ok || postgres?.address == null) return undefined;
+  const host = console.seen.hosts.find(
+    ({ hostname, addrs }) => postgres.id.startsWith(hostname) && addrs !== "",
+  );
+  const addresses = host?.addrs.split(",").map((one) => one.replace(/:\d+$/, ""));
+  return addresses?.includes(postgres.address) === false ? addresses.join(", ") : undefined;
+}
+
 /** The application's way gets no answer in time: the nearest part that explains it. */
 function causeOfSilence(seen: Observation): string {
   if (seen.console !== null && !seen.console.ok) return "pgbouncer_unreachable";
   if (isPaused(seen)) return "pgbouncer_paused";
+  if (formerAddress(seen) !== undefined) return "stale_address";
   if (isSaturated(seen)) return "pgbouncer_pool_exhausted";
   if (seen.postgres !== null && !seen.postgres.ok) {
     return seen.postgres.failure === "connections_exhausted"
@@ -178,7 +196,8 @@ export function healthSymptoms(seen: Observation): Symptom[] {
   if (own === "dns" && (["postgres", "pgbouncer"] as const).some((component) => isStopped(seen, component))) {
     return [];
   }
-  const better = path !== null && !path.ok && vague.has(own) ? failedWay(path, seen).cause : own;
+  const isVague = vague.has(own) || (own === "postgres_unreachable" && formerAddress(seen) !== undefined);
+  const better = path !== null && !path.ok && isVague ? failedWay(path, seen).cause : own;
   return [
     {
       // That queries fail is no better name than any other.

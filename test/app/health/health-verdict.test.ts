@@ -543,6 +543,14 @@ describe("what a verdict says", () => {
     expect(verdictOf({ ...healthy, path: failed("login") }).advice).not.toContain("Now:");
   });
 
+  it("says when Postgres answers the application while PgBouncer cannot connect to it", () => {
+    const cutOff = { ...healthy, path: failed("upstream_down") };
+    expect(verdictOf(cutOff).output).toBe(
+      "PgBouncer cannot connect to Postgres, which answers the application directly.",
+    );
+    expect(verdictOf({ ...cutOff, postgres: null }).output).toBe("PgBouncer cannot connect to Postgres.");
+  });
+
   it("names the code that leaks", () => {
     expect(verdictOf({ ...healthy, leaks: leak(2) }).output).toBe(
       "2 pool connections are kept without work, the oldest for 31 s by GET /api/report.",
