@@ -1,19 +1,8 @@
 import type { Client } from "pg";
-import {
-  type AppliedMigration,
-  appliedMigrations,
-  isIdle,
-  markRolledBack,
-  transactionMark,
-  tryLock,
-} from "../migrations/database.ts";
+import { appliedMigrations, isIdle, markRolledBack, tryLock } from "../migrations/database.ts";
 import { type Interruption, type ScriptError, withMigrationEngine } from "../migrations/engine.ts";
-import {
-  differsInLineEndsOnly,
-  type Migration,
-  pathInCheckout,
-  readMigrations,
-} from "../migrations/folder.ts";
+import { type Migration, pathInCheckout, readMigrations } from "../migrations/folder.ts";
+import { historyProblem, leftNothing, unknownTo } from "../migrations/history.ts";
 import { endsTransactions } from "../migrations/transaction-words.ts";
 import { messageOf, PartialFailure, UserError } from "../model/errors.ts";
 import type { Context, Resource } from "../model/resource.ts";
@@ -78,7 +67,14 @@ async function migrate(wanted: Inputs, context: Context): Promise<Record<string,
       await waitForLock(client, context);
       await forgetCut(folder, wanted.schema, client, context);
       const before = await appliedMigrations(client, wanted.schema);
-      checkHistory(folder, before, context);
+      const problem = historyProblem(folder, before);
+      if (problem !== undefined) throw new UserError(problem);
+      const foreign = unknownTo(folder, before);
+      if (foreign.length > 0) {
+        context.log.warning(
+          `the database has migrations that this checkout does not have: ${foreign.join(", ")}`,
+        );
+      }
       const applied = new Set(before.map(({ name }) => name));
       if (folder.every(({ name }) => applied.has(name))) return;
       await applyPending(wanted, folder, client, context);
@@ -124,52 +120,6 @@ async function forgetCut(
       `${name}: an earlier deployment was cut in it and nothing of it was kept; it runs again`,
     );
     await markRolledBack(client, schema, name);
-  }
-}
-
-/**
- * Whether an unfinished migration has no effect for certain: its end would have been recorded in the same transaction, or
- * it failed and its script is one transaction (Prisma sends it whole, too).
- */
-function leftNothing(migration: AppliedMigration, folder: readonly Migration[]): boolean {
-  const { name, checksum, isUnfinished, logs } = migration;
-  if (!isUnfinished || logs === null) return false;
-  const known = folder.find((one) => one.name === name && one.checksum === checksum);
-  return logs === transactionMark || (known !== undefined && !endsTransactions(known.script));
-}
-
-/**
- * @throws UserError when the database's history contradicts the folder: applying more on top would make two databases
- *   with the same history differ; also when a migration began and has not ended, so that after this all have
- */
-function checkHistory(
-  folder: readonly Migration[],
-  applied: readonly AppliedMigration[],
-  context: Context,
-): void {
-  const known = new Map(folder.map((migration) => [migration.name, migration]));
-  const changed = applied.flatMap(({ name, checksum, isUnfinished }) => {
-    const inFolder = known.get(name);
-    if (inFolder === undefined || inFolder.checksum === checksum || isUnfinished) return [];
-    const isSameText = differsInLineEndsOnly(inFolder.script, checksum);
-    return [isSameText ? `${name} (only its line ends, LF or CRLF)` : name];
-  });
-  if (changed.length > 0) {
-    throw new UserError(
-      `changed after it was applied: ${changed.join(", ")}; restore migration.sql as it was and write a new migration for the change`,
-    );
-  }
-  const unfinished = applied.filter((one) => one.isUnfinished).map(({ name }) => name);
-  if (unfinished.length > 0) {
-    throw new UserError(
-      `started earlier and not finished: ${unfinished.join(", ")}; look at the database, then run \`prisma migrate resolve --rolled-back\` or \`--applied\` for it`,
-    );
-  }
-  const foreign = applied.filter(({ name }) => !known.has(name)).map(({ name }) => name);
-  if (foreign.length > 0) {
-    context.log.warning(
-      `the database has migrations that this checkout does not have: ${foreign.join(", ")}`,
-    );
   }
 }
 
