@@ -1,5 +1,6 @@
 import type Docker from "dockerode";
 import pg from "pg";
+import { count } from "./doctor/text.ts";
 import { engineClient, enginePlace } from "./engine.ts";
 import { capturePulumi, pulumiMessage, runPulumi } from "./pulumi.ts";
 import {
@@ -59,9 +60,8 @@ async function goneContainers(state: StackState): Promise<string[]> {
   );
   const gone = looked.flat();
   if (gone.length > 0) {
-    process.stderr.write(
-      `poolkit: ${gone.length} containers were removed or stopped by hand; telling the state\n`,
-    );
+    const what = count(gone.length, "container was", "containers were");
+    process.stderr.write(`poolkit: ${what} removed or stopped by hand; telling the state\n`);
   }
   return gone;
 }

@@ -125,7 +125,7 @@ describe("where the stack's containers are gone from their engine", () => {
   it("is told by the engine of the stack's docker:host", async () => {
     const STATE = JSON.stringify({ deployment: { resources } });
     const { code, text } = await up({ STATE, DOCKER_HOST: "unix:///nowhere.sock" });
-    expect(text).toBe("poolkit: 1 containers were removed or stopped by hand; telling the state\n");
+    expect(text).toBe("poolkit: 1 container was removed or stopped by hand; telling the state\n");
     expect(code).toBe(7);
     expect(asked).toEqual(["/containers/0123/json"]);
     expect(lines().at(-1)).toBe("of app");
@@ -148,7 +148,7 @@ describe("where the stack's containers are gone from their engine", () => {
     const STATE = JSON.stringify({ deployment: { resources, pending_operations } });
     const { text } = await up({ STATE });
     expect(text).toContain("the last update was interrupted");
-    expect(text).toContain("1 containers were removed or stopped by hand");
+    expect(text).toContain("1 container was removed or stopped by hand");
     expect(lines().at(-1)).toBe("of app");
   });
 });
