@@ -17,6 +17,8 @@ export interface ScriptError {
   readonly message: string;
   /** 1-based offset in the script in characters (not UTF-16 units), when Postgres names one. */
   readonly position: number | undefined;
+  /** The deployment was cancelled, the script is not to blame. */
+  readonly isCancelled: boolean;
 }
 
 /** How a script that runs is ended. */
@@ -75,7 +77,7 @@ export async function withMigrationEngine<T>(
           scripts.has(script) && !endsTransactions(script) ? inOneTransaction(schema) : undefined;
         await runWhole(adapter.underlyingDriver(), script, record, interruption);
       } catch (error) {
-        lastError = scriptErrorOf(error);
+        lastError = scriptErrorOf(error, interruption.signal.aborted);
         throw error;
       }
     };
@@ -122,9 +124,9 @@ async function runWhole(
   await pool.query("RESET search_path");
 }
 
-function scriptErrorOf(error: unknown): ScriptError {
+function scriptErrorOf(error: unknown, isCancelled: boolean): ScriptError {
   const position = error instanceof Error && "position" in error ? Number(error.position) : undefined;
-  return { message: error instanceof Error ? error.message : String(error), position };
+  return { message: error instanceof Error ? error.message : String(error), position, isCancelled };
 }
 
 /**

@@ -175,7 +175,7 @@ async function failureOf(
   const isWhole = !endsTransactions(script);
   if (isWhole) await markRolledBack(client, wanted.schema, unfinished.name);
   const next = isWhole
-    ? "nothing of it was kept: correct it and run `pulumi up` again"
+    ? `nothing of it was kept: ${reason.isCancelled ? "" : "correct it and "}run \`pulumi up\` again`
     : "it controls transactions itself, so parts of it may be in the database: look, then run `prisma migrate resolve`";
   return new PartialFailure(
     `migration ${unfinished.name} failed (${wanted.directory}/${unfinished.name}/migration.sql${place}): ${reason.message}; ${next}`,

@@ -134,7 +134,7 @@ describe.skipIf(!(await engineAvailable()))("Migrations", () => {
     await waitingMigration(async (other, begun) => {
       await other.cancel();
       expect(String(await begun)).toContain("cancelled before it was done; the next `pulumi up` goes on");
-      const words = /2_alter failed.*canceling statement.*nothing of it was kept/;
+      const words = /2_alter failed.*canceling statement.*nothing of it was kept: run `pulumi up` again/;
       await eventually(async () => words.test(other.messages.join()), { what: "the reason" });
     });
     await plugin.create("Migrations", inputs());
