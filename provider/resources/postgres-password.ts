@@ -1,6 +1,6 @@
 import type Docker from "dockerode";
 import { exec } from "../engine/exec.ts";
-import { UserError } from "../model/errors.ts";
+import { messageOf, UserError } from "../model/errors.ts";
 import { type Connection, SqlError, withFirstClient } from "../sql/connect.ts";
 
 /** A running container and the superuser logins under which its Postgres may answer, most likely first. */
@@ -46,11 +46,9 @@ async function overTcp(connections: readonly Connection[], verifier: string): Pr
 async function inside(place: SuperuserPlace, verifier: string, refused: SqlError): Promise<string> {
   const statements = [...unlogged, readVerifier, writeVerifier(verifier), "\\q"];
   const psql = ["psql", "-AtqX", "-v", "ON_ERROR_STOP=1", "-d", "postgres"];
-  const { exitCode, stdout, stderr } = await exec(
-    place.docker,
-    place.containerName,
-    psql,
-    `${statements.join(";\n")}\n`,
+  const input = `${statements.join(";\n")}\n`;
+  const { exitCode, stdout, stderr } = await exec(place.docker, place.containerName, psql, input).catch(
+    (error: unknown) => ({ exitCode: -1, stdout: "", stderr: messageOf(error) }),
   );
   if (exitCode === 0) return stdout.trim() === "" ? verifier : stdout.trim();
   // psql's words name the statement, which holds the verifier.
