@@ -51,7 +51,7 @@ async function inside(place: SuperuserPlace, verifier: string, refused: SqlError
     (error: unknown) => ({ exitCode: -1, stdout: "", stderr: messageOf(error) }),
   );
   if (exitCode === 0) return stdout.trim() === "" ? verifier : stdout.trim();
-  // psql's words name the statement, which holds the verifier.
-  const why = (stderr || stdout).replaceAll(verifier, "(verifier)").trim();
+  // psql's words name the statement, which holds the verifier; its output is the former one.
+  const why = stderr.replaceAll(verifier, "(verifier)").trim() || `exit code ${exitCode}`;
   throw new UserError(`${refused.message}; and psql inside ${place.containerName}: ${why}`);
 }
