@@ -15,21 +15,33 @@ const lockKey = 6_504_310_321;
 /** The lock of Prisma's schema engine, held by the session in which the scripts run. */
 const prismaLockKey = 72_707_369;
 
-/** In `logs` of a migration that runs within `inOneTransaction`. */
+/** In `logs` of a migration that runs with a `TransactionRecord`. */
 export const transactionMark = "Poolkit: finished_at is set in the script's own transaction";
 
 const tableIn = (schema: string) => `"${schema.replaceAll('"', '""')}"._prisma_migrations`;
 const isUnfinished = "finished_at IS NULL AND rolled_back_at IS NULL";
 
-/**
- * The statements that make a script and the record of its end one transaction, however its deployment ends: one before
- * it, which says so, and one to be sent together with it. They mean the one migration that is unfinished.
- */
-export function inOneTransaction(schema: string): { readonly before: string; readonly withIt: string } {
-  const table = tableIn(schema);
+/** Statements that make a script and the record of its end one transaction, however its deployment ends. */
+export interface TransactionRecord {
+  /** Says so, before it; touches one row, or there is nothing that could be recorded. */
+  readonly mark: string;
+  /** Sent together with the script, after it. */
+  readonly end: string;
+  /** Takes the mark back. */
+  readonly unmark: string;
+}
+
+/** They mean the one migration that is unfinished. */
+export function transactionRecord(schema: string): TransactionRecord {
+  const update = (values: string) => `UPDATE ${tableIn(schema)} SET ${values} WHERE ${isUnfinished}`;
+  // A policy or a trigger that keeps the row as it is must not make an applied script look like none.
+  const end = `BEGIN ${update("finished_at = clock_timestamp(), logs = NULL")};
+    IF NOT FOUND THEN RAISE EXCEPTION 'its end cannot be recorded in _prisma_migrations'; END IF; END`;
   return {
-    before: `UPDATE ${table} SET logs = '${transactionMark.replaceAll("'", "''")}' WHERE ${isUnfinished}`,
-    withIt: `UPDATE ${table} SET finished_at = clock_timestamp(), logs = NULL WHERE ${isUnfinished}`,
+    mark: update(`logs = '${transactionMark.replaceAll("'", "''")}'`),
+    // The script may have taken another role.
+    end: `RESET ROLE;\nDO $poolkit$ ${end} $poolkit$`,
+    unmark: update("logs = NULL"),
   };
 }
 

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { PrismaPg } from "@prisma/adapter-pg";
 import type { SchemaEngine } from "@prisma/schema-engine-wasm";
 import type { Connection } from "../sql/connect.ts";
-import { inOneTransaction } from "./database.ts";
+import { type TransactionRecord, transactionRecord } from "./database.ts";
 import { endsTransactions } from "./transaction-words.ts";
 
 /** Prisma's schema engine on a database. */
@@ -74,7 +74,7 @@ export async function withMigrationEngine<T>(
     adapter.executeScript = async (script) => {
       try {
         const record =
-          scripts.has(script) && !endsTransactions(script) ? inOneTransaction(schema) : undefined;
+          scripts.has(script) && !endsTransactions(script) ? transactionRecord(schema) : undefined;
         await runWhole(adapter.underlyingDriver(), script, record, interruption);
       } catch (error) {
         lastError = scriptErrorOf(error, interruption.signal.aborted);
@@ -109,19 +109,34 @@ type DriverPool = ReturnType<PgAdapter["underlyingDriver"]>;
 async function runWhole(
   pool: DriverPool,
   script: string,
-  record: ReturnType<typeof inOneTransaction> | undefined,
+  record: TransactionRecord | undefined,
   interruption: Interruption,
 ): Promise<void> {
-  if (record !== undefined) await pool.query(record.before);
-  // The script may end in a comment, or without a semicolon.
-  await runInterruptibly(
-    pool,
-    record === undefined ? script : `${script}\n;\n${record.withIt}`,
-    interruption,
-  );
+  const { rowCount } = record === undefined ? { rowCount: 0 } : await pool.query(record.mark);
+  if (record === undefined || rowCount !== 1) {
+    await runInterruptibly(pool, script, interruption);
+  } else {
+    // The script may end in a comment, or without a semicolon.
+    const withRecord = runInterruptibly(pool, `${script}\n;\n${record.end}`, interruption);
+    await withRecord.catch(async (error: unknown) => {
+      if (!needsNoTransaction(error)) throw error;
+      await pool.query(record.unmark);
+      await runInterruptibly(pool, script, interruption);
+    });
+  }
   await refuseOpenTransaction(pool);
   // A pg_dump leaves its session without one, and the engine would not find its own table any more.
   await pool.query("RESET search_path");
+}
+
+/**
+ * What runs only as the one statement of its script (REINDEX SCHEMA, ALTER SYSTEM, a block whose procedure commits) and what
+ * forbids the record (READ ONLY): nothing of it was done, and by itself it may run.
+ */
+function needsNoTransaction(error: unknown): boolean {
+  return (
+    error instanceof Error && "code" in error && ["25001", "2D000", "25006"].includes(String(error.code))
+  );
 }
 
 function scriptErrorOf(error: unknown, isCancelled: boolean): ScriptError {

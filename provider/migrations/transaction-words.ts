@@ -1,5 +1,5 @@
 /** Comments, as they may stand before a statement's first word. */
-const blank = String.raw`(?:\s|--[^\n]*\n|/\*[^]*?\*/)*`;
+const blank = String.raw`(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*`;
 
 /** END also closes CASE, so it counts only as the first word of a statement. */
 const words = new RegExp(
@@ -9,8 +9,8 @@ const words = new RegExp(
 
 /** Bodies of functions and DO blocks, `$$ … $$` or `$tag$ … $tag$`. */
 const bodies = /\$([A-Za-z_]\w*)?\$[\s\S]*?\$\1\$/g;
-/** BEGIN and END are blocks there; a DO block alone in its script may end its transaction with these. */
-const bodyWords = /\b(COMMIT|ROLLBACK)\b/i;
+/** BEGIN and END are blocks there; a DO block alone in its script may end its transaction with these, or in a procedure. */
+const bodyWords = /\b(COMMIT|ROLLBACK|CALL)\b/i;
 
 /**
  * Whether the script contains words that end a transaction or cannot run in one, so that a part of it may be kept when it

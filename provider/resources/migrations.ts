@@ -170,7 +170,10 @@ async function failureOf(
   if (unfinished === undefined || script === undefined || reason === undefined) {
     return new UserError(`migrations failed: ${messageOf(error)}`);
   }
-  const line = reason.position && [...script].slice(0, reason.position).join("").split("\n").length;
+  const characters = [...script];
+  // Past its end stands the record of it.
+  const isInScript = reason.position !== undefined && reason.position <= characters.length;
+  const line = isInScript && characters.slice(0, reason.position).join("").split("\n").length;
   const place = line ? ` line ${line}` : "";
   const isWhole = !endsTransactions(script);
   if (isWhole) await markRolledBack(client, wanted.schema, unfinished.name);

@@ -199,6 +199,35 @@ describe.skipIf(!(await engineAvailable()))("Migrations", () => {
     expect(await sql(`d${database}`, attempts)).toEqual([{ n: 1 }]);
   });
 
+  it.each([
+    ["a statement that must be alone", "REINDEX SCHEMA app"],
+    ["a read-only transaction", "SET TRANSACTION READ ONLY; SELECT 1"],
+    ["another role", "SET LOCAL ROLE reader; SELECT 1"],
+  ])("applies a script with %s", async (_, script) => {
+    await sql(`d${database}`, "DROP ROLE IF EXISTS reader; CREATE ROLE reader");
+    write("1_init", initScript);
+    write("2_it", script);
+    await plugin.create("Migrations", inputs());
+    const ended = "SELECT migration_name FROM app._prisma_migrations WHERE finished_at IS NOT NULL";
+    expect(await sql(`d${database}`, ended)).toHaveLength(2);
+  });
+
+  it("applies nothing of a script whose end the table does not take", async () => {
+    write("1_init", initScript);
+    await plugin.create("Migrations", inputs());
+    write(
+      "2_it",
+      `INSERT INTO "note" VALUES (2, 'twice?');
+       CREATE FUNCTION "keep"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+       CREATE TRIGGER "keep" BEFORE UPDATE ON "_prisma_migrations" FOR EACH ROW EXECUTE FUNCTION "keep"();`,
+    );
+    const refused = plugin.create("Migrations", inputs());
+    await expect(refused).rejects.toThrow(
+      "its end cannot be recorded in _prisma_migrations; nothing of it was kept",
+    );
+    expect(await sql(`d${database}`, "SELECT id FROM app.note")).toEqual([{ id: 1 }]);
+  });
+
   it("runs a failed migration again whose failure was noted and no more, and asks about others", async () => {
     write("1_bad", "CREATE TABLE half (id int);\nSELECT * FROM nowhere;\n");
     await expect(plugin.create("Migrations", inputs())).rejects.toThrow("nothing of it was kept");

@@ -14,6 +14,7 @@ it.each([
   "-- first\nEND WORK",
   "SELECT CASE WHEN a THEN 1 END; END",
   "DO $$ BEGIN COMMIT; END $$",
+  "DO $$ BEGIN CALL archive(); END $$",
   "CREATE FUNCTION a() RETURNS int AS $f$ BEGIN RETURN 1; END $f$ LANGUAGE plpgsql; END;",
 ])("may keep a part: %j", (script) => {
   expect(endsTransactions(script)).toBe(true);
@@ -27,8 +28,14 @@ it.each([
   "SELECT CASE a WHEN 1 THEN 2 END work FROM b",
   "ALTER TABLE a ADD COLUMN ended_at timestamptz; -- end of the session",
   "ALTER TABLE calls ADD COLUMN beginning int",
-  "CREATE FUNCTION a() RETURNS int AS $$ BEGIN CALL b(); RETURN 1; END $$ LANGUAGE plpgsql",
+  "CREATE FUNCTION a() RETURNS int AS $$ BEGIN PERFORM b(); RETURN 1; END $$ LANGUAGE plpgsql",
   "DO $do$ BEGIN PERFORM $$BEGIN$$; END $do$; SELECT 1",
 ])("is kept whole or not at all: %j", (script) => {
   expect(endsTransactions(script)).toBe(false);
+});
+
+it("is not slow at a long header of comments", () => {
+  const header = "/* header ** line */\n".repeat(2000);
+  expect(endsTransactions(`${header}CREATE TABLE a (id int)`)).toBe(false);
+  expect(endsTransactions(`${header}END`)).toBe(true);
 });
