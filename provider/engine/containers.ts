@@ -16,6 +16,16 @@ export async function isRunning(docker: Docker, name: string): Promise<boolean> 
   }
 }
 
+/** Whether the container is frozen: it goes on later as if nothing had been. */
+export async function isPaused(docker: Docker, name: string): Promise<boolean> {
+  try {
+    return (await docker.getContainer(name).inspect()).State.Paused;
+  } catch (error) {
+    if (hasStatus(error, 404)) return false;
+    throw error;
+  }
+}
+
 /** Sends `signal` to the container's first process; false when there is none. */
 export async function reloadContainer(docker: Docker, name: string, signal = "SIGHUP"): Promise<boolean> {
   try {

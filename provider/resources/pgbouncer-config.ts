@@ -31,7 +31,15 @@ import type { Path } from "../protocol/paths.ts";
 import { type Connection, loginsBetween } from "../sql/connect.ts";
 import { applyIni, type LivePgBouncer, restoreIni, runningIni } from "./pgbouncer-live.ts";
 import { iniFile, takingRolesBack, withEmptyRoles } from "./pgbouncer-roles.ts";
-import { applyFiles, emptyFiles, type Files, filesDigest, placeFields, readFiles } from "./volume-files.ts";
+import {
+  applyFiles,
+  digestTaken,
+  emptyFiles,
+  type Files,
+  filesDigest,
+  placeFields,
+  readFiles,
+} from "./volume-files.ts";
 
 const section = record(text());
 const empty: PgBouncerIni = { settings: {}, databases: {}, users: {}, peers: {} };
@@ -76,10 +84,10 @@ export const pgbouncerConfig: Resource<Inputs, Outputs> = {
       : { sha256, clientsHeldAt: "" };
   },
   create: (wanted, context) => write(wanted, undefined, context),
-  update: (wanted, former, context) => write(wanted, former, context),
+  update: (wanted, former, context, { sha256 }) => write(wanted, former, context, sha256 === ""),
   delete: (last, context) => emptyFiles(last, [iniFile, userlistFile], context),
 
-  async read(last, { clientsHeldAt = "" }, context) {
+  async read(last, { sha256, clientsHeldAt = "" }, context) {
     const files = await readFiles(last, [iniFile, userlistFile], context);
     if (files === undefined) return undefined;
     const userlist = parseUserlist(files[userlistFile] ?? "");
@@ -87,7 +95,7 @@ export const pgbouncerConfig: Resource<Inputs, Outputs> = {
     const ini = await runningIni(target, parseIni(files[iniFile] ?? ""), iniOf(last), context);
     return {
       inputs: withIni({ ...last, userlist }, ini),
-      outputs: { sha256: filesDigest(files), clientsHeldAt },
+      outputs: { sha256: digestTaken(files, sha256), clientsHeldAt },
     };
   },
 };
@@ -120,10 +128,16 @@ function consoleOf({ console }: Inputs): Connection {
   return { ...console, database: "pgbouncer" };
 }
 
-async function write(wanted: Inputs, former: Inputs | undefined, context: Context): Promise<Outputs> {
+async function write(
+  wanted: Inputs,
+  former: Inputs | undefined,
+  context: Context,
+  isFormerUnsure = false,
+): Promise<Outputs> {
   const held = heldIni(wanted, former && (await asItRuns(former, wanted, context)));
   const first = withEmptyRoles(held ?? iniOf(wanted), rolesOf(former));
-  const isReconnect = former !== undefined && needsReconnect(wanted, former);
+  // Of an update that was killed nobody knows whether it came to its RECONNECT.
+  const isReconnect = isFormerUnsure || (former !== undefined && needsReconnect(wanted, former));
   const commands = isReconnect ? ["RECONNECT"] : [];
   const target = liveAt(wanted, loginsBetween(consoleOf(wanted), consoleOf(former ?? wanted)));
   const application = {

@@ -13,7 +13,15 @@ import {
 } from "./postgres-files.ts";
 import { applyFilesTo, restoreFilesTo, runningPostgres } from "./postgres-live.ts";
 import { givePassword } from "./postgres-password.ts";
-import { applyFiles, emptyFiles, type Files, filesDigest, placeFields, readFiles } from "./volume-files.ts";
+import {
+  applyFiles,
+  digestTaken,
+  emptyFiles,
+  type Files,
+  filesDigest,
+  placeFields,
+  readFiles,
+} from "./volume-files.ts";
 
 const verifierPattern = /^SCRAM-SHA-256\$\d+:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+$/;
 const notAVerifier = "expected a SCRAM-SHA-256 verifier as Postgres stores it";
@@ -57,7 +65,7 @@ export const postgresConfig: Resource<Inputs, Outputs> = {
     }
   },
 
-  async read(last, _, context) {
+  async read(last, { sha256 }, context) {
     const files = await readFiles(last, fileNames, context);
     if (files === undefined) return undefined;
     const target = { containerName: last.containerName, connections: [last.connection] };
@@ -70,7 +78,7 @@ export const postgresConfig: Resource<Inputs, Outputs> = {
       // Which password it has instead nobody can read.
       superuserVerifier: refusesPassword ? "" : (files[verifierFile] ?? ""),
     };
-    return { inputs: found, outputs: { sha256: filesDigest(files) } };
+    return { inputs: found, outputs: { sha256: digestTaken(files, sha256) } };
   },
 };
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { isRunning } from "../engine/containers.ts";
+import { isPaused, isRunning } from "../engine/containers.ts";
 import { type FilesPlace, readVolume, removeHelpers, writeVolume } from "../engine/volume-files.ts";
 import { messageOf, PartialFailure, UserError } from "../model/errors.ts";
 import type { Context } from "../model/resource.ts";
@@ -30,6 +30,15 @@ export function filesDigest(files: Files): string {
   return hash.digest("hex");
 }
 
+/**
+ * What a refresh says of files: the digest of those that the last update had taken over, else nothing. Others may be edited,
+ * or come from an update that was killed before its process read them; whatever is wanted, the next one has them read.
+ */
+export function digestTaken(files: Files, last: string | undefined): string {
+  const found = filesDigest(files);
+  return last === undefined || last === found ? found : "";
+}
+
 /** How a running container takes new files. */
 export interface Application {
   /** Makes the process read its files and says, one line each, what it does not run as wanted. */
@@ -54,6 +63,11 @@ export async function applyFiles(
   context: Context,
 ): Promise<void> {
   const { containerName } = target;
+  if (await isPaused(await context.docker(), containerName)) {
+    throw new UserError(
+      `${containerName} is paused and would go on with its former configuration: \`docker unpause ${containerName}\`, then run \`pulumi up\` again`,
+    );
+  }
   const former = await readVolume(context, target);
   await writeVolume(context, target, files);
   if (!(await isRunning(await context.docker(), containerName))) return;

@@ -223,6 +223,34 @@ describe.skipIf(!(await engineAvailable()))("PgBouncerConfig on a running PgBoun
     expect(await drift()).toEqual({});
   });
 
+  it("has read what an update wrote that was killed before its reload, although a refresh found it as wanted", async () => {
+    const before = current;
+    const ini = (await place.files())["pgbouncer.ini"]?.content ?? "";
+    await place.edit("pgbouncer.ini", ini.replace(/stats_period = \d+/, "stats_period = 17"));
+    const found = await plugin.read(type, "id", state, current);
+    const wanted = found.inputs;
+    expect(revealed(wanted)).toMatchObject({ settings: { stats_period: "17" } });
+    expect(await plugin.diff(type, found.state, wanted, wanted)).toEqual({ sha256: "UPDATE" });
+    state = await plugin.update(type, "id", found.state, wanted, wanted);
+    expect(await running("stats_period")).toBe("17");
+    current = wanted;
+    expect(await drift()).toEqual({});
+    await up(before);
+  });
+
+  it("refuses a change while it is paused: later it would go on as before", async () => {
+    const container = new Docker().getContainer(place.containerName);
+    const before = await place.files();
+    await container.pause();
+    try {
+      const refused = plugin.update(type, "id", state, current, inputs({ stats_period: "18" }));
+      await expect(refused).rejects.toThrow(/is paused .*docker unpause .*, then run `pulumi up` again/);
+      expect(await place.files()).toEqual(before);
+    } finally {
+      await container.unpause();
+    }
+  });
+
   it("sees a changed user list without showing it, and repairs it", async () => {
     const userlist = (await place.files())["userlist.txt"]?.content ?? "";
     await place.edit("userlist.txt", `${userlist.replace('"poolkit_app"', '"eve"')}`);

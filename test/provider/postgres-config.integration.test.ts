@@ -175,6 +175,19 @@ describe.skipIf(!(await engineAvailable()))("PostgresConfig on a running Postgre
     expect(plugin.messages.join("\n")).toMatch(/ALTER SYSTEM had set work_mem; that is taken back/);
   });
 
+  it("has read what an update wrote that was killed before its reload, although a refresh found it as wanted", async () => {
+    const before = current;
+    const conf = (await place.files())["poolkit.conf"]?.content ?? "";
+    await place.edit("poolkit.conf", conf.replace("'8MB'", "'9MB'"), 999);
+    const found = await plugin.read(type, "id", state, current);
+    expect(await plugin.diff(type, found.state, found.inputs, found.inputs)).toEqual({ sha256: "UPDATE" });
+    state = await plugin.update(type, "id", found.state, found.inputs, found.inputs);
+    expect(await sql("SHOW work_mem")).toEqual([{ work_mem: "9MB" }]);
+    current = found.inputs;
+    expect(await drift()).toEqual({});
+    await up(before);
+  });
+
   it("names the file of a mistake that somebody else has made", async () => {
     const [place] = await sql(
       "SELECT setting || '/postgresql.auto.conf' AS auto FROM pg_settings WHERE name = 'data_directory'",
