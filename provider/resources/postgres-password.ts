@@ -10,15 +10,17 @@ export interface SuperuserPlace {
   readonly connections: readonly Connection[];
 }
 
-/** The verifier must not end up in the server's log. */
-const unlogged = [
+/** The verifier must not end up in the server's log, and another session's ALTER ROLE must not hold an update for ever. */
+const sessionSettings = [
+  "SET lock_timeout = '10s'",
   "SET log_statement = 'none'",
   "SET log_min_error_statement = 'panic'",
   "SET log_min_duration_statement = -1",
 ];
 const readVerifier = "SELECT rolpassword AS before FROM pg_authid WHERE rolname = current_user";
+/** A password that has expired is refused like a wrong one. */
 const writeVerifier = (verifier: string) =>
-  `ALTER ROLE CURRENT_USER PASSWORD '${verifier.replaceAll("'", "''")}'`;
+  `ALTER ROLE CURRENT_USER PASSWORD '${verifier.replaceAll("'", "''")}' VALID UNTIL 'infinity'`;
 
 /**
  * Gives an existing cluster's superuser another verifier: the file is read only by a new cluster. Where its password is
@@ -36,7 +38,7 @@ export async function givePassword(place: SuperuserPlace, verifier: string): Pro
 
 async function overTcp(connections: readonly Connection[], verifier: string): Promise<string> {
   return withFirstClient(connections, async (client) => {
-    for (const setting of unlogged) await client.query(setting);
+    for (const setting of sessionSettings) await client.query(setting);
     const { rows } = await client.query<{ before: string }>(readVerifier);
     await client.query(writeVerifier(verifier));
     return rows[0]?.before ?? verifier;
@@ -44,7 +46,7 @@ async function overTcp(connections: readonly Connection[], verifier: string): Pr
 }
 
 async function inside(place: SuperuserPlace, verifier: string, refused: SqlError): Promise<string> {
-  const statements = [...unlogged, readVerifier, writeVerifier(verifier), "\\q"];
+  const statements = [...sessionSettings, readVerifier, writeVerifier(verifier), "\\q"];
   const psql = ["psql", "-AtqX", "-v", "ON_ERROR_STOP=1", "-d", "postgres"];
   const input = `${statements.join(";\n")}\n`;
   const { exitCode, stdout, stderr } = await exec(place.docker, place.containerName, psql, input).catch(
