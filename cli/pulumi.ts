@@ -21,6 +21,16 @@ export function runPulumi(args: readonly string[]): Promise<number> {
 }
 
 /**
+ * The same for a command that another one follows.
+ * @throws UserError when Ctrl-C or SIGTERM came meanwhile: nobody wants the other one any more
+ */
+export async function runPulumiStep(args: readonly string[]): Promise<number> {
+  const { code, stoppedBy } = await start(args, "inherit");
+  refuseIfStopped(stoppedBy);
+  return code;
+}
+
+/**
  * Runs Pulumi quietly. `input` goes to its standard input, which keeps secrets out of the process list; `signal` ends
  * it early, for commands that only read. Ctrl-C meanwhile ends the whole command: whatever Pulumi answered then, half
  * an answer must not be taken for one.
@@ -32,8 +42,12 @@ export async function capturePulumi(
   signal?: AbortSignal,
 ): Promise<Captured> {
   const { stoppedBy, ...captured } = await start([...args, "--non-interactive"], "pipe", input, signal);
-  if (stoppedBy !== undefined) throw new UserError("interrupted", 128 + constants.signals[stoppedBy]);
+  refuseIfStopped(stoppedBy);
   return captured;
+}
+
+function refuseIfStopped(stoppedBy: NodeJS.Signals | undefined): void {
+  if (stoppedBy !== undefined) throw new UserError("interrupted", 128 + constants.signals[stoppedBy]);
 }
 
 /** The message of a Pulumi command that failed. */

@@ -2,7 +2,7 @@ import type Docker from "dockerode";
 import pg from "pg";
 import { count } from "./doctor/text.ts";
 import { engineClient, enginePlace } from "./engine.ts";
-import { capturePulumi, pulumiMessage, runPulumi } from "./pulumi.ts";
+import { capturePulumi, pulumiMessage, runPulumiStep } from "./pulumi.ts";
 import {
   type Administration,
   administrationIn,
@@ -10,6 +10,7 @@ import {
   containerType,
   dockerHostIn,
   failedInPostgres,
+  isCut,
   type PendingCreate,
   parseState,
   pendingCreates,
@@ -50,6 +51,27 @@ export async function reconcile(stack: string): Promise<Reconciled> {
     await refresh(stack, unsure);
   }
   return { code: 0, unread: [] };
+}
+
+/**
+ * What a destroy has to know after a killed update: what that had made, and may still use what is to be removed. Its helper
+ * containers (provider: writing files into a volume) are in no state. Returns Pulumi's exit code.
+ */
+export async function reconcileForDestroy(stack: string): Promise<number> {
+  const exported = await capturePulumi(["stack", "export", "--stack", stack]);
+  // The destroy says why.
+  if (exported.code !== 0) return 0;
+  const state = parseState(exported.stdout);
+  if (!isCut(state)) return 0;
+  const made = await madeByKilledUpdate(stack, state);
+  await removeHelpers(stack, engineOf(state));
+  return made.length > 0 ? refresh(stack, made) : 0;
+}
+
+async function removeHelpers(stack: string, { client }: Engine): Promise<void> {
+  const filters = { label: ["poolkit.helper", `poolkit.stack=${stack}`] };
+  const helpers = await client.listContainers({ all: true, filters });
+  await Promise.all(helpers.map(({ Id }) => client.getContainer(Id).remove({ force: true, v: true })));
 }
 
 /** The containers that should run and do not. */
@@ -98,7 +120,7 @@ async function settleCreates(
 
 export function refresh(stack: string, urns: readonly string[]): Promise<number> {
   const targets = urns.flatMap((urn) => ["--target", urn]);
-  return runPulumi(["refresh", "--stack", stack, "--yes", "--skip-preview", ...targets]);
+  return runPulumiStep(["refresh", "--stack", stack, "--yes", "--skip-preview", ...targets]);
 }
 
 /** The engine that the stack is on, asked for what may be absent. */
@@ -128,6 +150,9 @@ async function idOf(
       return (await found(engine, engine.client.getContainer(name).inspect()))?.Id;
     case "docker:index/network:Network":
       return (await found(engine, engine.client.getNetwork(name).inspect()))?.Id;
+    case "docker:index/volume:Volume":
+      // Making it again is harmless, but a destroy removes only what it knows.
+      return (await found(engine, engine.client.getVolume(name).inspect()))?.Name;
     case "postgresql:index/role:Role":
       return serverId("SELECT 1 FROM pg_roles WHERE rolname = $1", name, administration);
     case "postgresql:index/database:Database":

@@ -25,6 +25,11 @@ export type StackState = z.infer<typeof stackState>;
 
 export const parseState = (json: string): StackState => stackState.parse(JSON.parse(json));
 
+/** Whether an update was killed, so that the state does not know how far it came. */
+export function isCut({ deployment }: StackState): boolean {
+  return (deployment.pending_operations ?? []).length > 0;
+}
+
 /** A create that a killed update began without noting its end. */
 export interface PendingCreate {
   readonly urn: string;

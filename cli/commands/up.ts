@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type HealthEndpoint, type Probe, probeHealth, probeText } from "../health-probe.ts";
-import { runPulumi } from "../pulumi.ts";
+import { runPulumi, runPulumiStep } from "../pulumi.ts";
 import { reconcile, refresh } from "../reconcile.ts";
 import { ensureStack, readOutputs } from "../stack.ts";
 
@@ -15,12 +15,13 @@ export async function up(stack: string, pulumiOptions: readonly string[]): Promi
   await ensureStack(stack);
   const reconciled = await reconcile(stack);
   if (reconciled.code !== 0) return reconciled.code;
-  const update = () => runPulumi(["up", "--stack", stack, "--yes", "--skip-preview", ...pulumiOptions]);
-  let code = await update();
-  if (reconciled.unread.length > 0) {
+  const update = ["up", "--stack", stack, "--yes", "--skip-preview", ...pulumiOptions];
+  const isAll = reconciled.unread.length === 0;
+  let code = await (isAll ? runPulumi(update) : runPulumiStep(update));
+  if (!isAll) {
     process.stderr.write("poolkit: an earlier update did not come to its end; looking at what it had done\n");
     const refreshed = await refresh(stack, reconciled.unread);
-    if (code === 0) code = refreshed || (await update());
+    if (code === 0) code = refreshed || (await runPulumi(update));
   }
   if (code === 0) await printWhereItIs(stack);
   return code;

@@ -142,6 +142,14 @@ describe("where the stack's containers are gone from their engine", () => {
     ]);
   });
 
+  it.each(["SIGINT", "SIGTERM"] as const)("updates nothing when %s comes while it looks", async (signal) => {
+    const STATE = JSON.stringify({ deployment: { resources } });
+    const { code, text } = await up({ STATE, WAITS_IN: "refresh --stack" }, signal);
+    expect(code).toBe(signal === "SIGINT" ? 130 : 143);
+    expect(text).toContain("poolkit: interrupted\n");
+    expect(lines().at(-1)).toBe("waiting");
+  });
+
   it("also looks for them after an update that was interrupted", async () => {
     const volume = { urn: "data", type: "docker:index/volume:Volume", inputs: { name: "data" } };
     const pending_operations = [{ type: "creating", resource: volume }];
