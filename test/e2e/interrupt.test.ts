@@ -51,6 +51,19 @@ async function upCut(
   if (signal === "SIGKILL") await stack.must(["cancel", "--yes", stack.name]);
 }
 
+/** An up that replaces the application's container and is killed when the engine has done `last` with it. */
+async function cutReplacementAfter(last: string): Promise<void> {
+  await stack.setPath("poolkit:ports.app", String(await freePort()));
+  const filters = JSON.stringify({ type: ["container"], event: [last] });
+  const ending = new AbortController();
+  const events = await engine.getEvents({ filters, abortSignal: ending.signal });
+  events.on("error", () => undefined);
+  const { app } = engineNames(stack.name);
+  await upCut("SIGKILL", (cut) => {
+    events.on("data", (event: Buffer) => event.toString().includes(`"${app}"`) && cut());
+  }).finally(() => ending.abort());
+}
+
 /** An up that ends well, after which everything of the stack is there once and nothing else is. */
 async function arrives(): Promise<void> {
   const { code, text } = await project.run("node", ["cli/poolkit.js", "up", ...stack.flag]);
@@ -180,15 +193,14 @@ describe("an up that is cut", () => {
 
   // What the engine did last: it stopped the former container, made the new one, started it.
   it.each(["die", "create", "start"])("in the middle of a replacement arrives, too: %s", async (last) => {
-    await stack.setPath("poolkit:ports.app", String(await freePort()));
-    const filters = JSON.stringify({ type: ["container"], event: [last] });
-    const ending = new AbortController();
-    const events = await engine.getEvents({ filters, abortSignal: ending.signal });
-    events.on("error", () => undefined);
-    const { app } = engineNames(stack.name);
-    await upCut("SIGKILL", (cut) => {
-      events.on("data", (event: Buffer) => event.toString().includes(`"${app}"`) && cut());
-    }).finally(() => ending.abort());
+    await cutReplacementAfter(last);
     await arrives();
+  });
+
+  it("in the middle of a replacement can be removed, too", async () => {
+    await cutReplacementAfter("create");
+    const { code, text } = await project.run("node", ["cli/poolkit.js", "down", ...stack.flag]);
+    expect(code, text).toBe(0);
+    expect(await resourcesOf(stack.name)).toEqual([]);
   });
 });
