@@ -18,8 +18,16 @@ const prismaLockKey = 72_707_369;
 /** In `logs` of a migration that runs with a `TransactionRecord`. */
 export const transactionMark = "Poolkit: finished_at is set in the script's own transaction";
 
+const markText = `'${transactionMark.replaceAll("'", "''")}'`;
+
 const tableIn = (schema: string) => `"${schema.replaceAll('"', '""')}"._prisma_migrations`;
 const isUnfinished = "finished_at IS NULL AND rolled_back_at IS NULL";
+
+/** The engine's INSERT of a migration that begins, with the mark: there is no moment at which the row is without it. */
+export function withMark(insert: string): string {
+  const into = /^(INSERT INTO "_prisma_migrations" \([^)]*)(\) VALUES \([^)]*)\)$/;
+  return insert.replace(into, `$1,"logs"$2,${markText})`);
+}
 
 /** Statements that make a script and the record of its end one transaction, however its deployment ends. */
 export interface TransactionRecord {
@@ -38,7 +46,7 @@ export function transactionRecord(schema: string): TransactionRecord {
   const end = `BEGIN ${update("finished_at = clock_timestamp(), logs = NULL")};
     IF NOT FOUND THEN RAISE EXCEPTION 'its end cannot be recorded in _prisma_migrations'; END IF; END`;
   return {
-    mark: update(`logs = '${transactionMark.replaceAll("'", "''")}'`),
+    mark: update(`logs = ${markText}`),
     // The script may have taken another role.
     end: `RESET ROLE;\nDO $poolkit$ ${end} $poolkit$`,
     unmark: update("logs = NULL"),

@@ -2,7 +2,8 @@ import { readFile } from "node:fs/promises";
 import type { PrismaPg } from "@prisma/adapter-pg";
 import type { SchemaEngine } from "@prisma/schema-engine-wasm";
 import type { Connection } from "../sql/connect.ts";
-import { type TransactionRecord, transactionRecord } from "./database.ts";
+import { type TransactionRecord, transactionRecord, withMark } from "./database.ts";
+import type { Migration } from "./folder.ts";
 import { endsTransactions } from "./transaction-words.ts";
 
 /** Prisma's schema engine on a database. */
@@ -32,8 +33,8 @@ export interface Interruption {
 export interface MigrationTarget {
   readonly connection: Connection;
   readonly schema: string;
-  /** Texts of the migrations; whatever else the engine runs is its own. */
-  readonly scripts: ReadonlySet<string>;
+  /** Whatever else the engine runs is its own. */
+  readonly migrations: readonly Migration[];
 }
 
 /** A script ends so long after its deployment was killed, also while it waits for a lock. */
@@ -48,7 +49,7 @@ const datamodel = 'datasource db {\n  provider = "postgresql"\n}\n';
  * `search_path` is the schema.
  */
 export async function withMigrationEngine<T>(
-  { connection, schema, scripts }: MigrationTarget,
+  { connection, schema, migrations }: MigrationTarget,
   interruption: Interruption,
   use: (engine: MigrationEngine) => Promise<T>,
 ): Promise<T> {
@@ -69,12 +70,21 @@ export async function withMigrationEngine<T>(
   const factory = new Adapter(config, { schema });
   const connect = factory.connect.bind(factory);
   const adapters: PgAdapter[] = [];
+  const isRecorded = (script: string) =>
+    !endsTransactions(script) && migrations.some((one) => one.script === script);
+  const recorded = new Set(
+    migrations.filter(({ script }) => isRecorded(script)).map(({ checksum }) => checksum),
+  );
   factory.connect = async () => {
     const adapter = await connect();
+    const queryRaw = adapter.queryRaw.bind(adapter);
+    adapter.queryRaw = (query) => {
+      const isBegin = query.args.some((value) => typeof value === "string" && recorded.has(value));
+      return queryRaw(isBegin ? { ...query, sql: withMark(query.sql) } : query);
+    };
     adapter.executeScript = async (script) => {
       try {
-        const record =
-          scripts.has(script) && !endsTransactions(script) ? transactionRecord(schema) : undefined;
+        const record = isRecorded(script) ? transactionRecord(schema) : undefined;
         await runWhole(adapter.underlyingDriver(), script, record, interruption);
       } catch (error) {
         lastError = scriptErrorOf(error, interruption.signal.aborted);

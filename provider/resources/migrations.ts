@@ -134,9 +134,8 @@ async function applyPending(
     cancel: async (pid) => void (await client.query("SELECT pg_cancel_backend($1)", [pid])),
   };
   const { connection, schema } = wanted;
-  const scripts = new Set(folder.map(({ script }) => script));
   await withMigrationEngine(
-    { connection, schema, scripts },
+    { connection, schema, migrations: folder },
     interruption,
     async ({ engine, scriptError }) => {
       try {

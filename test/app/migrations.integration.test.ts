@@ -41,7 +41,7 @@ describe.skipIf(!(await engineAvailable()))("migrations", () => {
   const scriptFor = async (datamodel: string) => {
     const files = [{ path: "schema.prisma", content: datamodel }];
     const never = { signal: new AbortController().signal, cancel: async () => {} };
-    const target = { connection: database.owner, schema: "app", scripts: new Set<string>() };
+    const target = { connection: database.owner, schema: "app", migrations: [] };
     const { stdout } = await withMigrationEngine(target, never, ({ engine }) =>
       engine.diff({
         from: { tag: "empty" },

@@ -150,14 +150,17 @@ describe.skipIf(!(await engineAvailable()))("Migrations", () => {
     );
   });
 
-  it("does not run a migration again that was applied when its deployment was killed", async () => {
-    // The engine notes the step after the script: whoever holds the lock keeps it from that.
+  it.each([
+    ["was applied when its deployment was killed", "applied_steps_count"],
+    ["had not begun when its deployment was killed", "logs"],
+  ])("applies a migration once that %s", async (_, column) => {
+    // What the engine or the plugin notes in this column waits for whoever holds the lock.
     write(
       "1_init",
       `CREATE TABLE "done" (at timestamptz DEFAULT now());
        CREATE FUNCTION "hold"() RETURNS trigger LANGUAGE plpgsql AS $$
          BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$;
-       CREATE TRIGGER "hold" BEFORE UPDATE OF applied_steps_count ON "_prisma_migrations"
+       CREATE TRIGGER "hold" BEFORE UPDATE OF ${column} ON "_prisma_migrations"
          FOR EACH ROW WHEN (NEW.migration_name = '2_once') EXECUTE FUNCTION "hold"();`,
     );
     await plugin.create("Migrations", inputs());
@@ -169,7 +172,7 @@ describe.skipIf(!(await engineAvailable()))("Migrations", () => {
     try {
       await holder.query("SELECT pg_advisory_lock(1)");
       other.create("Migrations", inputs()).catch(() => {});
-      await eventually(async () => (await waiting()) === 1, { what: "a script that has run" });
+      await eventually(async () => (await waiting()) === 1, { what: "a migration that is held" });
       other.kill();
       await eventually(async () => (await waiting()) === 0, { what: "the end of its session" });
     } finally {
