@@ -70,21 +70,18 @@ export async function withMigrationEngine<T>(
   const factory = new Adapter(config, { schema });
   const connect = factory.connect.bind(factory);
   const adapters: PgAdapter[] = [];
-  const isRecorded = (script: string) =>
-    !endsTransactions(script) && migrations.some((one) => one.script === script);
-  const recorded = new Set(
-    migrations.filter(({ script }) => isRecorded(script)).map(({ checksum }) => checksum),
-  );
+  const recorded = migrations.filter(({ script }) => !endsTransactions(script));
   factory.connect = async () => {
     const adapter = await connect();
     const queryRaw = adapter.queryRaw.bind(adapter);
     adapter.queryRaw = (query) => {
-      const isBegin = query.args.some((value) => typeof value === "string" && recorded.has(value));
+      const isBegin = recorded.some(({ checksum }) => query.args.includes(checksum));
       return queryRaw(isBegin ? { ...query, sql: withMark(query.sql) } : query);
     };
     adapter.executeScript = async (script) => {
       try {
-        const record = isRecorded(script) ? transactionRecord(schema) : undefined;
+        const isRecorded = recorded.some((one) => one.script === script);
+        const record = isRecorded ? transactionRecord(schema) : undefined;
         await runWhole(adapter.underlyingDriver(), script, record, interruption);
       } catch (error) {
         lastError = scriptErrorOf(error, interruption.signal.aborted);
