@@ -9,6 +9,10 @@ const resource = z.looseObject({
   inputs: z.looseObject({ name: z.unknown().optional() }).optional(),
   pendingReplacement: z.boolean().optional(),
   initErrors: z.array(z.string()).optional(),
+  parent: z.string().optional(),
+  deletedWith: z.string().optional(),
+  dependencies: z.array(z.string()).nullish(),
+  propertyDependencies: z.record(z.string(), z.array(z.string()).nullable()).nullish(),
 });
 
 type Resource = z.infer<typeof resource>;
@@ -124,7 +128,8 @@ export function plain(inputs: Readonly<Record<string, unknown>>): Record<string,
  * The state with no create pending: what was made after all is a resource under its id (its outputs come with the next
  * refresh), the rest is forgotten, because it was never made or making it again is harmless. A replacement that deletes
  * first keeps the former resource in the state until its create ends: what was made takes that place, because a URN
- * must be there once, and before everything that depends on it.
+ * must be there once, and before everything that depends on it. What a destroy has removed meanwhile it no longer refers to:
+ * Pulumi would not take the state.
  */
 export function withCreatesSettled(state: StackState, made: ReadonlyMap<string, string>): StackState {
   const { resources, pending_operations: pending } = state.deployment;
@@ -133,19 +138,36 @@ export function withCreatesSettled(state: StackState, made: ReadonlyMap<string, 
     const id = made.get(created.urn);
     return id === undefined ? [] : [{ ...created, id, outputs: created.inputs }];
   });
+  const known = new Set([...(resources ?? []), ...adopted].map(({ urn }) => urn));
+  const settled = adopted.map((one) => withoutUnknown(one, (urn) => known.has(urn)));
   const former = (resources ?? []).filter(isBeingReplaced);
   const inPlace = (one: Resource) =>
-    isBeingReplaced(one) ? (adopted.find(({ urn }) => urn === one.urn) ?? one) : one;
+    isBeingReplaced(one) ? (settled.find(({ urn }) => urn === one.urn) ?? one) : one;
   return {
     ...state,
     deployment: {
       ...state.deployment,
       resources: [
         ...(resources ?? []).map(inPlace),
-        ...adopted.filter(({ urn }) => !former.some((one) => one.urn === urn)),
+        ...settled.filter(({ urn }) => !former.some((one) => one.urn === urn)),
       ],
       pending_operations: (pending ?? []).filter((operation) => !isCreate(operation)),
     },
+  };
+}
+
+function withoutUnknown(one: Resource, isKnown: (urn: string) => boolean): Resource {
+  const ifKnown = (urn: string | undefined) => (urn !== undefined && isKnown(urn) ? urn : undefined);
+  return {
+    ...one,
+    parent: ifKnown(one.parent),
+    deletedWith: ifKnown(one.deletedWith),
+    dependencies: one.dependencies?.filter(isKnown),
+    propertyDependencies:
+      one.propertyDependencies &&
+      Object.fromEntries(
+        Object.entries(one.propertyDependencies).map(([key, urns]) => [key, urns?.filter(isKnown) ?? null]),
+      ),
   };
 }
 

@@ -30,9 +30,10 @@ const provider = {
     },
   },
 };
+const stack = { urn: container.parent, type: "pulumi:pulumi:Stack" };
 const state = (deployment: object) => parseState(JSON.stringify({ version: 3, deployment }));
 const interrupted = state({
-  resources: [provider],
+  resources: [stack, provider],
   pending_operations: [
     { type: "creating", resource: container },
     { type: "creating", resource: { ...container, urn: "never-made" } },
@@ -114,9 +115,29 @@ it("adopts what was made, forgets what was not, keeps everything else", () => {
   expect(withCreatesSettled(interrupted, new Map([[container.urn, "0123"]]))).toEqual({
     version: 3,
     deployment: {
-      resources: [provider, { ...container, id: "0123", outputs: container.inputs }],
+      resources: [stack, provider, { ...container, id: "0123", outputs: container.inputs }],
       pending_operations: [{ type: "deleting", resource: provider }],
     },
+  });
+});
+
+it("lets what was made refer to nothing that a destroy has removed since", () => {
+  const { urn } = provider;
+  const made = {
+    ...container,
+    deletedWith: "gone",
+    dependencies: [urn, "gone"],
+    propertyDependencies: { name: ["gone"], image: [urn], network: null },
+  };
+  const destroyed = state({
+    resources: [provider],
+    pending_operations: [{ type: "creating", resource: made }],
+  });
+  const [, adopted] = withCreatesSettled(destroyed, new Map([[made.urn, "0123"]])).deployment.resources ?? [];
+  expect(JSON.parse(JSON.stringify(adopted))).toEqual({
+    ...{ urn: made.urn, type: made.type, inputs: made.inputs, id: "0123", outputs: made.inputs },
+    dependencies: [urn],
+    propertyDependencies: { name: [], image: [urn], network: null },
   });
 });
 
@@ -124,17 +145,17 @@ describe("a replacement that was cut", () => {
   const former = { ...container, id: "former", pendingReplacement: true };
   const dependent = { urn: "health", type: "poolkit:index:HealthGate", id: "h" };
   const cut = state({
-    resources: [provider, former, dependent],
+    resources: [stack, provider, former, dependent],
     pending_operations: [{ type: "creating", resource: container }],
   });
   const resourcesWith = (made: Map<string, string>) => withCreatesSettled(cut, made).deployment.resources;
 
   it("puts what was made into the place of what it replaces, before what depends on it", () => {
     const adopted = { ...container, id: "0123", outputs: container.inputs };
-    expect(resourcesWith(new Map([[container.urn, "0123"]]))).toEqual([provider, adopted, dependent]);
+    expect(resourcesWith(new Map([[container.urn, "0123"]]))).toEqual([stack, provider, adopted, dependent]);
   });
 
   it("leaves the former one to be replaced when nothing was made", () => {
-    expect(resourcesWith(new Map())).toEqual([provider, former, dependent]);
+    expect(resourcesWith(new Map())).toEqual([stack, provider, former, dependent]);
   });
 });
